@@ -34,10 +34,10 @@ _SEPARATORS: Final = str.maketrans("", "", f".,{_BLANKS}")
 
 
 class Amounts(Struct, frozen=True):
-    """A reader of the amounts of one file.
+    """A parser for the amounts in one file.
 
-    `decimal_commas` returns whether amounts of the file have a decimal comma. Without `decimals`, it is
-    called for an amount such as 1.234 in a currency with three decimals.
+    `decimal_commas` returns whether amounts of the file have a decimal comma. It is called if
+    `decimals` is None, for amounts such as 1.234 in a currency with three decimals.
     """
 
     decimals: Decimals | None = None
@@ -73,7 +73,7 @@ def parse(text: str, currency: str, decimals: Decimals | None, *, on: date) -> M
 
 
 def may_be_thousands(text: str, currency: str) -> bool:
-    """Return whether a plain amount differs if a point separates thousands, such as 1.234 dinars."""
+    """Return whether the point in a plain amount may separate thousands, as in 1.234 dinars."""
     if exponent(currency) < 3:  # noqa: PLR2004 - otherwise it has too many decimals
         return False
     thousands = _readable(text, currency, Decimals.COMMA)

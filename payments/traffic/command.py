@@ -40,7 +40,7 @@ class ImportCommand(BaseCommand):
 
     fields: ClassVar[Fields]
     epilog: ClassVar[str]
-    # The label of rows that added nothing.
+    # The label in the report for rows that added nothing.
     known: ClassVar[str] = "already imported"
 
     @abstractmethod

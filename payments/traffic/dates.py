@@ -4,7 +4,8 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-# fromisoformat() also accepts weeks and any separator before the time, strptime() one-digit months.
+# fromisoformat() also accepts weeks, and any separator before the time. strptime() also accepts
+# one-digit months.
 _ACCEPTED: Final = re.compile(
     r"""\d{4}-\d\d-\d\d (?:[T ]\d\d:\d\d (?: :\d\d (?:[.,]\d+)? )? (?: Z|[ ]UTC|[ ]?[+-]\d\d(?::?\d\d)? )? )?
       | \d{8} (?:T\d{4} (?:\d\d)? (?: Z|[+-]\d\d(?::?\d\d)? )? )?""",
@@ -24,7 +25,7 @@ class DateError(ValueError):
 
 
 def parse(text: str, *, now: datetime) -> datetime:
-    """Return the time of a date or time, in UTC if it has no offset. Raises DateError."""
+    """Parse a date or time, which is in UTC if it has no offset. Raises DateError."""
     at = moment(text)
     if at > now:
         raise DateError("in_the_future", f"{text[:40]} is in the future.")
@@ -32,7 +33,7 @@ def parse(text: str, *, now: datetime) -> datetime:
 
 
 def moment(text: str) -> datetime:
-    """Return the time of a date or time, which may be in the future. Raises DateError."""
+    """Parse a date or time, which may be in the future. Raises DateError."""
     at = _at(text)
     if at < EARLIEST:
         raise DateError("date_too_early", f"{text[:40]} is before {EARLIEST:%Y-%m-%d}.")

@@ -50,13 +50,14 @@ STAFF: Final = {
 }
 
 _PAYMENTS: Final = 400
-# This seed flags waiting and decided payments, with and without a second approval.
+# With this seed, some payments wait for review and some are decided, with and without a second
+# approval.
 _SEED: Final = 27626
 _OVER: Final = timedelta(days=14)
 # The number of flagged payments that stay in the queue. The first of them is overdue and expires a minute
 # after the workers start.
 _WAITING: Final = 7
-# Their indexes if they are in another state.
+# The indexes of those waiting payments that somebody has already acted on.
 _ESCALATED, _FIRST_APPROVED, _CLAIMED, _SNOOZED, _ASSIGNED = 2, 3, 4, 5, 6
 # Payments that are old enough for a backtest to know whether they were fraud. None is large enough to wait
 # for review, because its deadline would have passed long ago.
@@ -228,7 +229,8 @@ def _snooze(payment: Payment, reviewer: str, at: datetime) -> None:
     deadline = payment.review_deadline
     assert deadline is not None, "the payment waits for review"  # noqa: S101
     command = SnoozeReview(
-        until=deadline - timedelta(days=1),  # does not depend on `at`, so that it can be repeated
+        # Not computed from `at`, so that a rerun sends the same command.
+        until=deadline - timedelta(days=1),
         reason=SnoozeReason.WAITING_FOR_CUSTOMER,
         **_facts(payment, reviewer, at - payment.initiated_at),
     )

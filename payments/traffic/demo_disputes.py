@@ -1,4 +1,4 @@
-"""The disputes of the demo: ended ones of earlier payments, open ones of recent payments."""
+"""Add demo disputes: closed ones for earlier payments, open ones for recent payments."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from payments.traffic.dispute_stories import Paid
 
 _SHARE: Final = 0.12
 _OPENED_AFTER: Final = timedelta(days=2)
-# The open disputes: until when a response is due, from now, the kind and the reason.
+# The open disputes: the time left to respond, the kind and the reason.
 _OPEN: Final = (
     (timedelta(hours=20), DisputeKind.CHARGEBACK, DisputeReason.FRAUDULENT),
     (timedelta(days=3), DisputeKind.CHARGEBACK, DisputeReason.PRODUCT_NOT_RECEIVED),
@@ -28,7 +28,7 @@ def add(
 ) -> None:
     """Dispute some payments as the actor `client`; the actor `responder` contests one of the disputes.
 
-    A repetition with other times is refused without consequences.
+    If this is repeated with other times, the notices are refused and change nothing.
     """
     ended = [
         notice

@@ -1,4 +1,4 @@
-"""Import notices of disputes from a file. A second run changes nothing, however the first one ended."""
+"""Import dispute notices from a file. Another run with the same file adds only what is missing."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -35,9 +35,10 @@ def import_file(
 ) -> Report:
     """Import the file's notices. `refuse` gets each refused line with a code and a reason.
 
-    A notice that is too large for its payment is tried again at the end: later lines may have made room.
-    With `dry_run` nothing is stored, and the report is that of a real run. `progress` gets the number of
-    bytes read. Raises OSError, and OperationalError if the database is unreachable.
+    A notice that is too large for its payment is tried again at the end, because later lines may
+    make room. With `dry_run` nothing is stored, and the report is that of a real run. `progress`
+    gets the number of bytes read. Raises OSError, and OperationalError if the database is
+    unreachable.
     """
     report = Report(run=None if dry_run else str(uuid4()))
     rows = NoticeRows(layout, imports.amounts_of(path, layout, decimals, fields=AMOUNTS))
@@ -57,7 +58,7 @@ def import_file(
 
 
 def _rehearse(scratch: Scratch, notices: Sequence[AnyNotice]) -> list[Decision]:
-    """Return the decisions as after all earlier notices, without storing their events."""
+    """Decide on the notices as if all earlier ones were recorded, without storing events."""
     payment_ids = {each.payment_id for each in notices}
     changed = scratch.payments(payment_ids)
     payments = {**bulk.load(payment_ids - changed.keys()), **changed}
@@ -82,9 +83,9 @@ class _Run:
         self._clients: dict[str, UUID] = {}
 
     def take(self, batch: Iterable[Line], *, again: bool = False) -> None:
-        """Import a batch, in two statements (one if it is known) and one that finds references.
+        """Import a batch in two statements (one if it is known), after one that finds references.
 
-        With `again`, the lines have been postponed.
+        `again` is set if the lines were postponed before.
         """
         now = datetime.now(UTC)
         read = []
@@ -117,7 +118,7 @@ class _Run:
             self._count(line, decision)
 
     def take_postponed(self) -> None:
-        """Try postponed lines until no more of them are accepted, and refuse the others."""
+        """Retry postponed lines until no more of them are accepted, then refuse the rest."""
         progress = True
         while progress:
             before = self._report.accepted

@@ -1,4 +1,4 @@
-"""Convert a row of a file to a notice of a dispute, or refuse it with a reason."""
+"""Convert a row of a file to a dispute notice, or refuse the row with a reason."""
 
 import re
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ class Notice(Struct, frozen=True):
 
 
 class NoticeRows(Struct, frozen=True):
-    """A reader of rows with one layout."""
+    """A reader for rows with one layout."""
 
     layout: Layout
     amounts: Amounts
@@ -130,12 +130,16 @@ class NoticeRows(Struct, frozen=True):
         if field == "lost_amount" and _NOTHING.fullmatch(text):
             exponent(currency)  # raises MoneyError for an unknown currency
             return Money(0, currency)
-        # The dispute of a payment may be newer than the payment's currency.
+        # Accept retired currencies, because a payment may be disputed after its currency was
+        # retired.
         return self.amounts.parse(text, currency, on=date.min)
 
 
 def check_layout(layout: Layout, amounts: Amounts, *, now: datetime) -> None:
-    """Check that rows name their payment, and the constants of --set. Raises LayoutError."""
+    """Check that rows name their payment, and that the constants of --set are valid.
+
+    Raises LayoutError.
+    """
     known = layout.columns.keys() | layout.constants.keys()
     if "payment_id" not in known and not {"client", "reference"} <= known:
         raise LayoutError(
@@ -181,7 +185,10 @@ def _check_constant(
 
 
 def _payment(row: Mapping[str, str]) -> tuple[UUID | None, str | None, str | None]:
-    """Return the payment's id, or else the client's name and reference, and the client's name with both."""
+    """Return how a row names its payment: the payment's id, the client's name and the reference.
+
+    Either the id or the reference is None. With an id, the client's name is optional.
+    """
     client = values.name("client", row["client"]) if row.get("client") else None
     if row.get("payment_id"):
         return _uuid(row["payment_id"]), client, None

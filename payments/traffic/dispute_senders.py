@@ -1,4 +1,4 @@
-"""Deliver notices of disputes while simulated payments are sent."""
+"""Deliver dispute notices while simulated payments are sent."""
 
 import heapq
 import itertools
@@ -20,13 +20,13 @@ from payments.traffic.dispute_stories import Paid
 from payments.traffic.senders import Send
 from payments.traffic.simulation import Attempt
 
-# A live simulation cannot wait for weeks.
+# The length of a simulated day, because a live simulation cannot wait for weeks.
 _DAY: Final = timedelta(seconds=1)
 _PAUSE_SECONDS: Final = 0.1
 
 
 class Disputing:
-    """A thread that disputes a share of the completed payments. A day until a notice takes a second."""
+    """A thread that disputes a share of the completed payments. A simulated day takes a second."""
 
     def __init__(self, client_id: UUID, share: float) -> None:
         self._client_id, self._share = client_id, share
@@ -46,7 +46,7 @@ class Disputing:
         self._thread.join()
 
     def after(self, send: Send) -> Send:
-        """Return a sender that plans the disputes of what `send` completes."""
+        """Return a sender that also plans disputes of the payments that `send` completes."""
 
         def send_and_plan(attempt: Attempt) -> str:
             status = send(attempt)
@@ -79,6 +79,6 @@ class Disputing:
             disputes.handle(notice, CommandContext(actor=actors.client(self._client_id)))
             self.delivered += 1
         except PaymentError:
-            pass  # staff have changed the payment meanwhile
+            pass  # staff have changed the payment since then
         except Error:
             close_old_connections()  # the next notice connects again

@@ -14,12 +14,13 @@ from payments.traffic.simulation import UNITS_OF_A_DOLLAR, Attempt
 
 DAY: Final = timedelta(days=1)
 
-# A card payment of so many dollars or more looks like fraud, as 7.5 % of the simulated payments do. They
-# are disputed six times as often as all payments on average, the others accordingly less.
+# Card payments of at least this many dollars look like fraud. They are 7.5 % of the simulated
+# payments, and are disputed six times as often as the average payment. Other payments are disputed
+# accordingly less often.
 _LARGE: Final = 200
 _FRAUD_LIKE: Final = 6.0
 _OTHERS: Final = 0.6
-# Days from the payment to its dispute: log-normal, half of them within twelve.
+# The delay from a payment to its dispute is log-normal with this median in days, plus one day.
 _TYPICAL_DELAY: Final = 12
 _SPREAD: Final = 0.8
 _LONGEST_DELAY: Final = 85
@@ -65,8 +66,8 @@ def is_fraud_like(attempt: Attempt) -> bool:
 def notices(paid: Paid, share: float, *, day: timedelta = DAY) -> list[AnyNotice]:
     """Return the notices of the payment's dispute in order of time, none for most payments.
 
-    `share` (0 to 1) of all payments are disputed. What happens depends only on the attempt's key. `day` is
-    the duration of a day until a notice, to shorten the weeks in a live simulation.
+    The `share` (0 to 1) of all payments is disputed. The notices depend only on the attempt's key.
+    `day` is the duration of each day before a notice, to shorten the weeks in a live simulation.
     """
     rng = random.Random(f"dispute {paid.attempt.key}")  # noqa: S311 - not a secret
     fraud_like = is_fraud_like(paid.attempt)

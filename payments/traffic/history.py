@@ -27,7 +27,8 @@ def write(
 ) -> int:
     """Append at least `events` events, two for each payment; return the number. Risk is not assessed.
 
-    A share of the payments is disputed, `disputes` (0 to 1), with one to three events more.
+    The share `disputes` (0 to 1) of the payments is disputed, which adds one to three events to
+    each.
     """
     pseudonyms.require_key()
     now = datetime.now(UTC)
@@ -68,7 +69,7 @@ def write(
 
 
 def _dispute(payments: Iterable[Paid], share: float, *, until: datetime) -> int:
-    """Dispute a share of the payments, as far as it has happened by `until`; return the number of events."""
+    """Dispute a share of the payments, up to the time `until`. Return the number of events."""
     due = [
         notice
         for paid in payments
@@ -77,5 +78,6 @@ def _dispute(payments: Iterable[Paid], share: float, *, until: datetime) -> int:
     ]
     context = dispatch.CommandContext(actor=actors.system("simulation"))
     decisions = bulk.dispatch_all(due, context) if due else []
-    # A payment over the limit of its method has failed and is not disputable.
+    # Other decisions are refusals: a payment over its method's limit has failed and is not
+    # disputable.
     return sum(len(each) for each in decisions if isinstance(each, tuple))

@@ -1,4 +1,4 @@
-"""What the imports of all kinds of files share."""
+"""Code that the imports of all kinds of files share."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -14,7 +14,7 @@ from payments.traffic.amounts import Amounts, Decimals
 from payments.traffic.layout import Layout, RowError
 from payments.traffic.lines import Line
 
-# Short transactions: an import must not hold back the projections.
+# The rows in one transaction. Transactions must be short, because projections wait for open ones.
 BATCH: Final = 500
 
 # Gets a refused line, a code and a reason.
@@ -44,7 +44,7 @@ def batches(rows: Iterable[R]) -> Iterator[list[R]]:
 def amounts_of(
     path: Path, layout: Layout, decimals: Decimals | None, *, fields: tuple[str, ...]
 ) -> Amounts:
-    """Return the reader of the amounts in `fields`. It reads the file once more if that is needed."""
+    """Return the parser for the amounts in `fields`. It may have to read the file once more."""
 
     def written() -> Iterator[tuple[str, str]]:
         for line in lines.read(path, layout.delimiter, skip=layout.header_records):

@@ -13,7 +13,7 @@ from payments.domain.text import searched
 from payments.traffic import lines
 from payments.traffic.lines import MAX_BYTES, Line
 
-# None: any whitespace
+# None stands for any whitespace.
 DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "blanks": None}
 
 _EXCEL_DELIMITER: Final = re.compile(rb'(?:\xef\xbb\xbf)?"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)

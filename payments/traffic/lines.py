@@ -14,8 +14,8 @@ from payments.traffic.quotes import ESCAPE, Quotes, State, closed_line
 MAX_BYTES: Final = 64 * 1024
 
 _DIGEST_BYTES: Final = 16
-# One bit for each of 2^27 digests, 16 MB. It takes 7 % of ten million records for repeated ones, which are
-# then counted exactly. The filter affects memory, not the result.
+# One bit for each of 2^27 digests, 16 MB. Of ten million records, 7 % are taken for repeated ones,
+# which are then counted exactly. The size of the filter affects memory, not the result.
 _FILTER_BITS: Final = 1 << 27
 
 
@@ -41,7 +41,7 @@ class Line(Struct, frozen=True):
 
     @property
     def key(self) -> str:
-        """Return a key that is stable over reads and unique within the file."""
+        """Return a key that is the same in every read and unique within the file."""
         return f"{_digest(self.content).hex()}:{self.ordinal}"
 
 
@@ -52,7 +52,7 @@ def header(path: Path) -> bytes:
 
 
 def records(file: IO[bytes], delimiter: str | None) -> Iterator[tuple[int, bytes, Fault | None]]:
-    """Yield the number of each record's first line and its content, from the file's beginning.
+    """Yield the line number of each record and its content, from the beginning of the file.
 
     Each line of an unreadable record is yielded separately, with the fault.
     """
@@ -74,7 +74,7 @@ def records(file: IO[bytes], delimiter: str | None) -> Iterator[tuple[int, bytes
 
 
 def read(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Iterator[Line]:
-    """Yield the records after the first `skip` ones that are not blank, without ordinals.
+    """Yield the records that are not blank, without ordinals. Omit the first `skip` records.
 
     Raises OSError.
     """
@@ -90,7 +90,8 @@ def numbered(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Itera
     with path.open("rb") as file:
         for number, content, fault in _filled(file, delimiter, skip):
             if fault is not None:
-                # Not counted, so that other records keep their keys when the fault is corrected.
+                # Do not count this line, so that other records keep their keys when the fault is
+                # corrected.
                 yield Line(number, content, 0, file.tell(), fault)
                 continue
             digest = _digest(content)
@@ -102,7 +103,7 @@ def numbered(path: Path, delimiter: str | None = ",", *, skip: int = 1) -> Itera
 def _perhaps_repeated(path: Path, delimiter: str | None, skip: int) -> set[bytes]:
     """Return the digests of all records that occur more than once, and of few others.
 
-    It is a Bloom filter with one hash function.
+    This is a Bloom filter with one hash function.
     """
     bits = bytearray(_FILTER_BITS // 8)
     repeated = set()

@@ -75,12 +75,13 @@ class Quotes:
     def _count(self, part: bytes) -> None:
         """Count the quotes under each interpretation.
 
-        Count all quotes, or all but those after a backslash, or all but those after an unescaped
-        backslash, or only those next to a delimiter.
+        The first counts all quotes, the second all except those after a backslash, the third all
+        except those after an unescaped backslash. The fourth follows only quotes next to a
+        delimiter.
         """
         self._last = part[-1] if part else 0
         if b'"' not in part:
-            return  # The patterns would search megabytes without quotes slowly.
+            return  # The patterns are slow on megabytes without quotes.
         quotes = part.count(b'"')
         counts = (quotes, quotes - part.count(ESCAPE), len(_UNESCAPED.findall(part)))
         self._odd = tuple(

@@ -21,7 +21,8 @@ class RejectsError(ValueError):
 class Rejects:
     """A file of refused rows: line, code and reason, then the columns of the input.
 
-    Without refused rows no file remains. `frequent` counts the codes, `reasons` has the first reason of each.
+    If no row is refused, no file remains. `frequent` counts refusals by code, and `reasons` has the
+    first reason for each code.
     """
 
     def __init__(self, path: Path, source: Path, layout: Layout) -> None:
@@ -34,7 +35,7 @@ class Rejects:
         self._added = len(_ADDED) if list(layout.names[: len(_ADDED)]) == _ADDED else 0
 
     def __enter__(self) -> Self:
-        self.path.unlink(missing_ok=True)  # of an earlier run
+        self.path.unlink(missing_ok=True)  # left by an earlier run
         self._file = self.path.open("x", newline="", encoding="utf-8")
         self._writer: Any = csv.writer(self._file, delimiter=self._layout.delimiter or ",")
         self._writer.writerow([*_ADDED, *self._layout.names[self._added :]])

@@ -31,7 +31,7 @@ class PastPayment(Struct, frozen=True):
 
 
 class Rows(Struct, frozen=True):
-    """A reader of rows with one layout."""
+    """A reader for rows with one layout."""
 
     layout: Layout
     amounts: Amounts

@@ -1,4 +1,4 @@
-"""What an import of disputes has to remember, in a temporary file: its memory stays constant."""
+"""Store what a dispute import has to remember in a temporary file, to keep memory constant."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping
@@ -36,7 +36,7 @@ class Scratch:
         self._database.close()
 
     def payments(self, payment_ids: Collection[UUID]) -> dict[UUID, Payment]:
-        """Return those of the payments that were kept."""
+        """Return the payments with these ids that were kept."""
         marks = ",".join("?" * len(payment_ids))
         kept = self._database.execute(
             f"SELECT id, state FROM payment WHERE id IN ({marks})",  # noqa: S608 - marks only
@@ -54,7 +54,7 @@ class Scratch:
         )
 
     def postpone(self, line: Line, code: str, reason: str) -> None:
-        """Keep the line with the refusal that it has so far."""
+        """Keep the line with its latest refusal."""
         self._database.execute(
             "INSERT OR REPLACE INTO postponed VALUES (?, ?, ?, ?)",
             [line.number, line.content, code, reason],
@@ -64,7 +64,7 @@ class Scratch:
         self._database.execute("DELETE FROM postponed WHERE number = ?", [line.number])
 
     def postponed(self) -> Iterator[list[tuple[Line, str, str]]]:
-        """Yield the lines with their refusals in batches. Lines may be dropped meanwhile."""
+        """Yield the lines with their refusals in batches. Lines may be dropped between batches."""
         last = 0
         while found := self._database.execute(
             "SELECT * FROM postponed WHERE number > ? ORDER BY number LIMIT ?", [last, BATCH]

@@ -1,4 +1,4 @@
-"""Submit simulated payments, by the use case or over HTTP."""
+"""Submit simulated payments, directly or over HTTP."""
 
 import urllib.error
 import urllib.request

@@ -24,7 +24,7 @@ _BRANDS: Final = {Brand.VISA: 55, Brand.MASTERCARD: 35, Brand.AMERICAN_EXPRESS: 
 _TYPICAL: Final = 40.0
 _SPREAD: Final = 1.2
 UNITS_OF_A_DOLLAR: Final = {"USD": 100, "EUR": 93, "GBP": 79, "JPY": 150}
-# One attempt in so many is a retry, exceeds the limit of its method, or is risky.
+# One attempt in this many is repeated, exceeds the limit of its method, or is risky.
 _REPEATED: Final = 50
 _OVER_THE_LIMIT: Final = 100
 _RISKY: Final = 120
@@ -70,7 +70,7 @@ def _attempt(rng: random.Random, name: str) -> Attempt:
     method = rng.choices(list(_METHODS), list(_METHODS.values()))[0]
     minor = round(rng.lognormvariate(0, _SPREAD) * _TYPICAL * UNITS_OF_A_DOLLAR[currency])
     if rng.randrange(_RISKY) == 0:
-        # A new customer's card payment over the review limit, which joins the queue.
+        # This is a new customer's card payment over the review limit, so it joins the queue.
         customer, method, currency = f"newcomer-{name}", Method.CREDIT_CARD, "USD"
         minor = rng.randrange(11_000_00, 24_000_00)
     elif rng.randrange(_OVER_THE_LIMIT) == 0:

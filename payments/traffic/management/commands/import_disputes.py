@@ -1,4 +1,4 @@
-"""Import a file of notices of disputes."""
+"""Import a file of dispute notices."""
 
 import textwrap
 from argparse import ArgumentParser

@@ -60,6 +60,6 @@ class Command(ImportCommand):
         return import_file(path, layout, refuse=refuse, decimals=decimals, progress=progress)
 
     def show_totals(self, report: imports.Report) -> None:
-        assert isinstance(report, Report)  # noqa: S101 - of `import_file`
+        assert isinstance(report, Report)  # noqa: S101 - from `import_file`
         for currency, total in sorted(report.totals.items()):
             self.show_count("in the log", total.count, str(Money(total.minor, currency)))
