@@ -1,1 +1,1 @@
-"""The commands of the HTTP API, and the parts that its reads share."""
+"""The commands of the HTTP API, and the parts that its read endpoints share."""

@@ -1,4 +1,4 @@
-"""The bodies of commands: a struct for each, from which the OpenAPI document is made too."""
+"""Request bodies of commands. The structs also describe the bodies in the OpenAPI document."""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -78,7 +78,7 @@ _LAST4: Final = Meta(
 _CARD: Final = Meta(description="Only with `credit_card` and `debit_card`.")
 _ALPHA_2: Final = Meta(pattern="^[A-Z]{2}$")
 _COUNTRY: Final = Meta(
-    # Not compared with the list, which lacks codes in common use, such as XK for Kosovo.
+    # Not checked against the list, which lacks codes in common use, such as XK for Kosovo.
     description="The country that the payment is made from, for the risk rules: two letters of ISO 3166-1,"
     " including user-assigned codes such as XK.",
     examples=["DE"],
@@ -105,10 +105,10 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True):
     """The fields of a command."""
 
     @classmethod
-    def wrong_values(cls, values: Mapping[str, Any]) -> Iterator[FieldError]:  # noqa: ARG003 - for others
-        """Yield an error for each value of the right type that is wrong.
+    def wrong_values(cls, values: Mapping[str, Any]) -> Iterator[FieldError]:  # noqa: ARG003 - for subclasses
+        """Yield an error for each value that has the right type but is wrong.
 
-        `values` maps the names of the fields that were sent to their values, or to None for a wrong type.
+        `values` maps the names of the sent fields to their values, or to None if the type is wrong.
         """
         return iter(())
 
@@ -180,7 +180,7 @@ class SubmitBody(Body, frozen=True, forbid_unknown_fields=True):
         return PresentedCard(token=card.token, brand=card.brand, last4=card.last4)
 
     def presented_signals(self) -> PresentedSignals | None:
-        """Return the values to hash, None without values. Raises Problem."""
+        """Return the values to hash, None if there are none. Raises Problem."""
         if self.ip_address is self.device_id is self.email is None:
             return None
         try:
@@ -259,7 +259,7 @@ class RefundBody(Body, frozen=True, forbid_unknown_fields=True):
 
 
 def wrong_money(values: Mapping[str, Any], *, refund: bool = False) -> Iterator[FieldError]:
-    """Yield errors of amount and currency, each checked with a valid value for the other."""
+    """Yield errors for amount and currency, each checked with a valid value for the other."""
     amount, currency = values.get("amount"), values.get("currency")
     for name, minor, code in (
         ("amount", 1 if amount is None else amount, "EUR"),
@@ -300,7 +300,7 @@ def with_stored_values(body: _Body) -> _Body:
 
 
 def _in_utc(at: datetime) -> datetime:
-    """Return the time in UTC: PostgreSQL refuses some offsets, so a projection could not store them."""
+    """Return the time in UTC, because PostgreSQL refuses to store times with some offsets."""
     try:
         return at.astimezone(UTC)
     except OverflowError:
@@ -317,7 +317,7 @@ def stored_text(field: str, value: str) -> str:
 def wrong_text(
     field: str, value: str, stored: Callable[[str, str], str] = stored_text
 ) -> FieldError | None:
-    """Return the error of a text, None if it can be stored."""
+    """Return the error for a text, None if the text can be stored."""
     try:
         stored(field, value)
     except TextError as error:

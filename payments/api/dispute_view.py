@@ -1,4 +1,4 @@
-"""A dispute in the answers of the API."""
+"""The representation of a dispute in API responses."""
 
 from typing import Annotated, Self
 

@@ -1,4 +1,4 @@
-"""Public pages below /api/: one for each problem code, and the answer at every unknown address.
+"""Public pages below /api/: one for each problem code, and one for all unknown addresses.
 
 The `type` of a problem is the address of its page. Programs get JSON, people HTML.
 """
@@ -22,7 +22,7 @@ _HTML: Final = "text/html"
 
 
 class _AnyType(BaseContentNegotiation):
-    """Refuse no media type."""
+    """Accept every media type."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -69,7 +69,7 @@ class UnknownAddress(PublicView):
 
 
 def _hint(path: str) -> str:
-    """Return a hint at the usual mistake in such an address."""
+    """Return a hint about the likely mistake in an unknown address."""
     if "//" in path:
         return " It has two slashes in a row. Does the base URL end in one?"
     if {".", ".."} & set(path.split("/")):

@@ -357,7 +357,7 @@ def payment_headers(version: int, position: int) -> dict[str, str]:
 
 
 def etag(version: int) -> str:
-    """Return the ETag of a payment. It is strong, because If-Match ignores weak ones.
+    """Return the ETag of a payment. It is strong, because If-Match ignores weak ETags.
 
     The version determines all fields but the customer's reference. An erasure does not change the ETag.
     """
@@ -371,13 +371,13 @@ def outcome_response(
     status: int,
     headers: Mapping[str, str] | None = None,
 ) -> HttpResponse:
-    """Return the answer to a command, which is the same for a repetition."""
+    """Return the response to a command. A repetition gets the same response."""
     body = view_of(outcome, customer_reference)
     return json_response(body, outcome_headers(outcome) | dict(headers or {}), status=status)
 
 
 def refund_response(outcome: Outcome, *, customer_reference: str | None) -> HttpResponse:
-    """Return the answer to a refund, which is the same for a repetition."""
+    """Return the response to a refund. A repetition gets the same response."""
     refunded = outcome.payment.last_refund
     assert refunded is not None, "the outcome is the payment after the refund"  # noqa: S101
     view = structs.asdict(view_of(outcome, customer_reference))

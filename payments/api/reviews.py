@@ -90,7 +90,7 @@ def _handle(
     *,
     version: Callable[[Request, UUID], int | None] = preconditions.expected_version,
 ) -> HttpResponse:
-    """Handle a command that has the fields of the body, except for the note."""
+    """Handle a command whose fields are those of the body, except for the note."""
     key, reviewer = idempotency_key(request), _reviewer(request)
     expected_version = version(request, payment_id)
     fields = asdict(read_body(request, body))

@@ -1,4 +1,4 @@
-"""The bodies of the commands on disputes."""
+"""Request bodies of the commands on disputes."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from payments.domain.payment.codes import DisputeKind, DisputeOutcome, DisputeRe
 from payments.domain.payment.disputing import LONGEST_TEXT, MOST_EVIDENCE
 from payments.domain.text import checked_identifier, checked_text
 
-# Clocks of senders are a little wrong, and a response is due within months.
+# The tolerance for senders' clocks, and the longest plausible time to respond.
 _SKEW: Final = timedelta(minutes=5)
 _LATEST_DUE: Final = timedelta(days=3 * 366)
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
@@ -88,7 +88,7 @@ class DisputeBody(Body, frozen=True, forbid_unknown_fields=True):
         return checked_identifier(value, max_length=LONGEST_TEXT)
 
     def require_times(self, at: datetime) -> None:
-        """Raise Problem for times that are not plausible `at` this time."""
+        """Raise Problem if a time in the body is not plausible at the current time `at`."""
         wrong = []
         for name in self.__struct_fields__:
             value = getattr(self, name)
@@ -178,7 +178,7 @@ class CloseDisputeBody(DisputeBody, frozen=True, forbid_unknown_fields=True):
             yield FieldError("lost_amount", "out_of_range", f"Give 0 to {MAX_MINOR} minor units.")
 
     def lost(self) -> Money:
-        """Return what the dispute took. Raises Problem."""
+        """Return the amount that the dispute took. Raises Problem."""
         if not 0 <= self.lost_amount <= MAX_MINOR:
             raise self.refused()
         self.money(self.lost_amount or 1, self.currency)

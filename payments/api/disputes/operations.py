@@ -1,4 +1,4 @@
-"""The commands on disputes in the OpenAPI document."""
+"""Describe the commands on disputes for the OpenAPI document."""
 
 from typing import Any, Final
 

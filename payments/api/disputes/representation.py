@@ -1,4 +1,4 @@
-"""The answers to commands on disputes."""
+"""The responses to commands on disputes."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ class DisputedPayment(PaymentView, frozen=True, kw_only=True):
 def dispute_response(
     outcome: Outcome, dispute_id: str, *, customer_reference: str | None
 ) -> HttpResponse:
-    """Return the answer to a command on a dispute, which is the same for a repetition."""
+    """Return the response to a command on a dispute. A repetition gets the same response."""
     dispute = find(outcome.payment.disputes, dispute_id)
     assert dispute is not None, "the outcome is the payment after the command"  # noqa: S101
     view = structs.asdict(view_of(outcome, customer_reference))

@@ -119,7 +119,7 @@ class CloseDispute(KeyView):
 
 
 def _statement(body: bodies.OpenDisputeBody | bodies.UpdateDisputeBody) -> dict[str, Any]:
-    """Return what the body states of the dispute. Raises Problem."""
+    """Return the fields of the body that describe the dispute. Raises Problem."""
     return {
         "kind": body.kind,
         "reason": body.reason,
@@ -145,7 +145,7 @@ def _handle(
 
 def _in_path(dispute_id: str) -> str:
     """Return the id in the form in which it is stored. Raises Problem."""
-    # The server replaces bytes that are not UTF-8 by this character.
+    # The server replaces bytes that are not UTF-8 with this character.
     if "\ufffd" in dispute_id:
         raise Problem.of_field("dispute_id", "wrong_format", "It is not UTF-8.")
     wrong = wrong_text("dispute_id", dispute_id, bodies.DisputeBody.stored_text)

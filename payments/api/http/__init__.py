@@ -1,1 +1,1 @@
-"""HTTP as the API uses it: headers and addresses."""
+"""The HTTP side of the API: headers, addresses, authentication and throttling."""

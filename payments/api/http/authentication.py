@@ -33,19 +33,20 @@ class BearerAuthentication(BaseAuthentication):
 
 
 def permitting(scopes: Scope | tuple[Scope, ...]) -> tuple[Scope, ...]:
-    """Return the scopes of which a key needs one."""
+    """Return the scopes as a tuple. A key needs at least one of them."""
     return scopes if isinstance(scopes, tuple) else (scopes,)
 
 
 class HasScope(BasePermission):
-    """Require a scope to which the view's `scopes` map the HTTP method."""
+    """Require one of the scopes that the view's `scopes` list for the HTTP method."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         # HEAD reveals the headers of GET, so it needs the same scope.
         method = "GET" if request.method == "HEAD" else request.method
         needed = permitting(view.scopes.get(method, ()))
         if request.auth is None or not needed:
-            # Without a key: 401. Without a scope the method is not served: 405.
+            # A request without a key gets a 401. A method without scopes is not served, so the view
+            # answers with a 405.
             return request.auth is not None
         if not set(needed) & set(key_of(request).scopes):
             raise Problem(

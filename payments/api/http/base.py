@@ -22,7 +22,7 @@ def without_body(status: int, headers: Mapping[str, str] | None = None) -> HttpR
 
 
 def command_context(request: HttpRequest, *, actor: str, key: str) -> CommandContext:
-    """Return the metadata with which the events of the request's command are stored."""
+    """Return the metadata to store with the events of the request's command."""
     return CommandContext(
         actor=actor,
         key=key,
@@ -37,7 +37,8 @@ class _Negotiation(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         """Return JSON at once for the values of Accept that nearly all clients send.
 
-        The framework's own negotiation ignores weights (q). It decides if Accept has other parameters.
+        The framework's own negotiation ignores weights (q). It is used only if Accept has other
+        parameters.
         """
         renderers = list(renderers)
         json = renderers[0]
@@ -53,7 +54,7 @@ class _Negotiation(DefaultContentNegotiation):
 
 
 class _View(APIView):
-    # Without "options", which the framework would list in Allow.
+    # "options" is missing, because the framework would list it in Allow.
     http_method_names = ["get", "head", "post", "patch", "delete"]
 
     @property
@@ -76,13 +77,14 @@ class KeyView(_View):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """Allow only the key's client to cache answers, and only to revalidate them with the ETag."""
+        """Let only the key's client cache responses, and make it revalidate them with the ETag."""
         return {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Run the steps of APIView.initial in another order, without versions.
 
-        The throttle comes right after authentication, because requests that are refused later count too.
+        The throttle comes right after authentication, so that requests that are refused later count
+        too.
         """
         self.perform_authentication(request)
         self.check_throttles(request)

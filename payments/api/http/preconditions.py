@@ -39,14 +39,14 @@ def expected_version(request: Request, payment_id: UUID) -> int | None:
         int(found[1]) if (found := _VERSION.fullmatch(tag)) else _NEVER for tag in _tags(given)
     }
     if len(versions) > 1:
-        # The current version, if it is one of several.
+        # Several versions were named: return the current version if it is one of them.
         payment = replay.load(PAYMENT_AGGREGATE, payment_id).state
         return payment.version if payment is not None and payment.version in versions else _NEVER
     return versions.pop()
 
 
 def required_version(request: Request, payment_id: UUID) -> int | None:
-    """Return the version in If-Match, which a decision must have. Raises Problem."""
+    """Return the version in If-Match, which decisions require. Raises Problem."""
     if "If-Match" not in request.headers:
         raise Problem(
             "precondition_required",

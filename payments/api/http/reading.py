@@ -17,8 +17,8 @@ from payments.domain.text import TextError
 
 MAX_BYTES: Final = 64 * 1024
 KEY_HEADER: Final = "Idempotency-Key"
-# Visible ASCII without the characters that join header lines, begin parameters, quote or escape. Nothing has
-# to be unescaped, so the key with and without quotes is the same.
+# Visible ASCII without the characters that join header lines, begin parameters, quote or escape. No
+# key needs unescaping, so a key means the same with and without quotes.
 _KEY_CHARACTERS: Final = r"[!#-+\--:<-\[\]-~]{1,255}"
 KEY_PATTERN: Final = rf'^("{_KEY_CHARACTERS}"|{_KEY_CHARACTERS})$'
 _KEY: Final = re.compile(rf'("?)({_KEY_CHARACTERS})\1')
@@ -34,7 +34,7 @@ _Body = TypeVar("_Body", bound=Body)
 def idempotency_key(request: Request) -> str:
     """Return the request's key without quotes. Raises Problem.
 
-    The IETF draft of the header writes "K". Clients may also send K.
+    The IETF draft of the header puts the key in quotes. Clients may also omit the quotes.
     """
     given: str | None = request.META.get("HTTP_IDEMPOTENCY_KEY")
     if given is None:
@@ -47,7 +47,8 @@ def idempotency_key(request: Request) -> str:
     if found is None:
         detail = _KEYS_ACCEPTED
         if "," in given:
-            # The server joins header lines with a comma. A choice of two keys could make a second payment.
+            # The server joins header lines with a comma. Choosing one of two keys could make a
+            # second payment.
             detail = f"It has a comma. Send the header once, with one key. {_KEYS_ACCEPTED}"
         raise _invalid_key("wrong_format", detail)
     if is_card_number(found[2]):
@@ -65,7 +66,8 @@ def read_body(request: Request, body: type[_Body]) -> _Body:
     if body is NoBody and request.META.get("CONTENT_LENGTH") in {None, "", "0"}:
         return body()
     _require_json(request)
-    # Checked before the body is read, to keep a large one out of memory. The server has counted chunks.
+    # Check the length before reading the body, to keep a large body out of memory. For a chunked
+    # body, the server has set the length.
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdecimal() and int(length) > MAX_BYTES:
         raise Problem("body_too_large", f"A body has at most {MAX_BYTES} bytes.")
@@ -82,7 +84,7 @@ def read_body(request: Request, body: type[_Body]) -> _Body:
 
 
 def _require_json(request: Request) -> None:
-    """Raise Problem for any other media type, charset or content coding."""
+    """Raise Problem unless the body is JSON in UTF-8 without a content coding."""
     coding = request.META.get("HTTP_CONTENT_ENCODING", "identity")
     if coding.strip().lower() not in {"identity", ""}:
         raise Problem(
@@ -112,11 +114,14 @@ def _is_json(sent: str) -> bool:
 
 
 class _RepeatedName(ValueError):
-    """An object has a name more than once."""
+    """A JSON object has the same name more than once."""
 
 
 def _refuse_repeated_names(data: bytes) -> None:
-    """Raise _RepeatedName: msgspec takes the last value, while a proxy may check the first."""
+    """Raise _RepeatedName if a name is repeated.
+
+    msgspec takes the last value, while a proxy may check the first.
+    """
     _names_once.decode(data.decode())
 
 

@@ -1,8 +1,9 @@
 """A token bucket for each API key: in Valkey for all processes, in memory while Valkey is unreachable.
 
-Under load a process leases several tokens at once, so that most requests make no round trip. It returns those
-that it does not spend. A lease is at most a hundredth of the bucket, so a limit below 200 a minute is counted
-request by request. With returned tokens, a bucket can exceed its size by its gain in a fifth of a second.
+Under load a process leases several tokens at once, so that most requests make no round trip. It
+returns the tokens that it does not spend. A lease is at most a hundredth of the bucket, so a limit
+below 200 a minute is counted request by request. Because of returned tokens, a bucket can exceed
+its size by what it gains in a fifth of a second.
 """
 
 import logging
@@ -22,17 +23,19 @@ from payments.valkey import Connection, Script
 
 logger: Final = logging.getLogger(__name__)
 
-# The pause after Valkey did not answer.
+# The pause after Valkey has failed to answer.
 _PAUSE_SECONDS: Final = 5.0
 _MOST_KEYS: Final = 10_000
-# How long leased tokens can be spent. For as long again they can be returned; then they expire.
+# Leased tokens can be spent for this time, and then be returned for the same time. After that, they
+# expire.
 _LEASE_SECONDS: Final = 0.1
 # A lease is at most the bucket divided by this number.
 _LEASED_PART: Final = 100
 
-# The bucket holds `burst` tokens and gains `rate` a second. The script is one atomic round trip. It uses the
-# clock of the server, because the clocks of hosts differ. It returns `unused` tokens to the bucket, then
-# takes up to `wanted`. It answers with the number of tokens taken and of those that remain.
+# The bucket holds `burst` tokens and gains `rate` a second. The script is one atomic round trip. It
+# uses the clock of the server, because the clocks of hosts differ. It returns `unused` tokens to
+# the bucket, then takes up to `wanted`. It returns the number of tokens taken and the number that
+# remain.
 _TAKE: Final = Script("""
 local burst, rate, wanted, unused = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local now = redis.call('TIME')
@@ -79,7 +82,7 @@ class KeyThrottle(BaseThrottle):
         if request.auth is None:
             return True
         self._taken = take(str(key_of(request).key_id), per_minute=settings.API_RATE_PER_MINUTE)
-        view.headers.update(self._taken.headers())  # of every answer, also of a refusal
+        view.headers.update(self._taken.headers())  # in every response, refusals included
         return self._taken.allowed
 
     def wait(self) -> float | None:
@@ -93,7 +96,7 @@ def take(name: str, *, per_minute: int) -> Taken:
         try:
             allowed, tokens = _leases.take(name, burst=per_minute, rate=rate)
         except redis.RedisError as error:
-            # Each process then counts alone.
+            # Until Valkey answers again, each process counts alone.
             _breaker.trip(error)
         else:
             _breaker.reset()
@@ -135,11 +138,11 @@ class _Leases:
             lease = self._leases.get(name)
             if lease is not None and lease.is_good(now):
                 return True, lease.spend(now, burst=burst, rate=rate)
-            # Threads that come meanwhile find no lease and take one of their own.
+            # Until this thread has a new lease, other threads find none and take their own.
             self._leases.pop(name, None)
         wanted, unused = 1, 0
         if lease is not None and now < lease.taken_at + 2 * _LEASE_SECONDS:
-            # A lease that was spent early was too small.
+            # A lease that was spent before it ended was too small.
             wanted = lease.spent * (2 if now < lease.taken_at + _LEASE_SECONDS else 1)
             wanted, unused = max(1, min(wanted, burst // _LEASED_PART)), lease.held
         taken, left = self._valkey.run(_TAKE, (f"bucket:{name}",), burst, rate, wanted, unused)
@@ -154,7 +157,7 @@ class _Leases:
                     self._leases.clear()
                 self._leases[name] = lease
             elif other is not None and other.is_good(now):
-                # Another thread has leased the last tokens, more than it needs.
+                # Another thread has leased the last tokens. It does not need all of them.
                 lease = other
             else:
                 return False, float(left)
@@ -182,14 +185,14 @@ class _LocalBuckets:
 
 
 class _Breaker:
-    """Skip Valkey for a while after an error, so that a frozen one does not delay every request."""
+    """Skip Valkey for a while after an error. A frozen server would delay every request."""
 
     def __init__(self) -> None:
         self._ask_again_at = 0.0  # 0: Valkey answers
         self._lock = threading.Lock()
 
     def lets_through(self) -> bool:
-        """Return whether to ask Valkey. After a pause only one request does until it succeeds."""
+        """Return whether to ask Valkey. After a pause, only one request asks until it succeeds."""
         if not self._ask_again_at:
             return True
         with self._lock:

@@ -1,4 +1,4 @@
-"""Explain a refused body: find every wrong field. Only refused bodies cost this search."""
+"""Explain a refused body by finding every wrong field. Accepted bodies skip this search."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def problem(
 ) -> Problem:
     """Return the problem that names every wrong field, and the name that the body repeats.
 
-    `error` is the first one, at which decoding stopped.
+    `error` is the first error, at which decoding stopped.
     """
     wrong = []
     try:
@@ -82,22 +82,26 @@ def _kind(hint: Any) -> tuple[type, bool]:
 
 
 def _wrong_value(field: str, value: Raw, kind: type, error: Exception) -> FieldError:
-    """Return the error of a value that cannot be decoded as `kind`."""
+    """Return the error for a value that cannot be decoded as `kind`."""
     try:
         sent = msgspec.json.decode(value)
     except msgspec.ValidationError:
-        return FieldError(field, "out_of_range", f"{error}.")  # a number of too many digits
+        return FieldError(field, "out_of_range", f"{error}.")  # a number with too many digits
     if issubclass(kind, Enum) and isinstance(sent, str):
-        # Without the value, which may be a card number.
+        # The message omits the value, which may be a card number.
         choices = ", ".join(each.value for each in kind)
         return FieldError(field, "unknown_choice", f"It must be one of {choices}.")
-    # A value of the right type breaks a constraint of the field; only patterns are declared there.
+    # A text that has the right type violates a constraint, and only patterns are declared as
+    # constraints.
     code = "wrong_format" if kind in {str, datetime} and isinstance(sent, str) else "wrong_type"
     return FieldError(field, code, f"{error}.")
 
 
 def _unreadable(data: bytes, error: Exception | None) -> Problem:
-    """Return the problem of a body that msgspec cannot read. Python finds the field of a lone surrogate."""
+    """Return the problem for a body that msgspec cannot read.
+
+    Python's JSON decoder finds the field that has a lone surrogate.
+    """
     with suppress(ValueError, RecursionError):
         read = json.loads(data)
         for name, value in read.items() if isinstance(read, dict) else ():

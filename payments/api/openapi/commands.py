@@ -1,4 +1,4 @@
-"""What the commands of the OpenAPI document have in common: parameters, headers and problems."""
+"""Parts that the commands in the OpenAPI document share: parameters, headers and problems."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -68,7 +68,7 @@ MAY_MATCH: Final = OpenApiParameter(
     pattern=preconditions.PATTERN,
     examples=[OpenApiExample("the second version", '"2"')],
 )
-# The problems of a body, and the headers of their answers.
+# Problems with a body, and the headers of the responses to them.
 BODY: Final = (
     "invalid_json",
     "invalid_request",

@@ -117,7 +117,7 @@ def _links(*operations: str) -> dict[str, Any]:
     }
 
 
-# The operations on the payment that an answer shows, by operation, with the status of the answer.
+# For each operation: the status of its response, and links to operations on the payment in it.
 _LINKS: Final = {
     "submit_payment": (
         "201",
@@ -151,7 +151,7 @@ class ApiSchema(AutoSchema):
         # Not in `security`: OpenAPI 3.1 allows it there, but linters report a scope that OAuth lacks.
         operation["x-required-scopes"] = scopes
         if "requestBody" in operation:
-            operation["requestBody"]["required"] = True  # by default not for PATCH
+            operation["requestBody"]["required"] = True  # not the default for PATCH
         if followed := _LINKS.get(operation["operationId"]):
             status, links = followed
             operation["responses"][status]["links"] = links
@@ -164,7 +164,7 @@ class ApiSchema(AutoSchema):
     def _share(
         self, kind: str, found: dict[str, Any], only: AbstractSet[str] | None = None
     ) -> None:
-        """Replace parts that many answers share by references to components."""
+        """Replace parts that many responses share with references to components."""
         for name in found.keys() & (found.keys() if only is None else only):
             component = ResolvedComponent(  # type: ignore[no-untyped-call]
                 name=name, type=kind, schema=found[name], object=name
@@ -174,7 +174,7 @@ class ApiSchema(AutoSchema):
 
 
 class StructExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """Let drf-spectacular take structs as serializers."""
+    """Let drf-spectacular accept structs as serializers."""
 
     target_class = "msgspec.Struct"
     match_subclasses = True
@@ -226,7 +226,7 @@ _EVERYWHERE: Final = (
 
 
 def refusals(*codes: str) -> dict[Any, OpenApiResponse]:
-    """Return the responses for these problem codes and for those of every operation."""
+    """Return the responses for these problem codes and for the codes that every operation has."""
     by_status: dict[int, list[str]] = {}
     for code in sorted({*codes, *_EVERYWHERE}, key=lambda code: (KINDS[code].status, code)):
         by_status.setdefault(KINDS[code].status.value, []).append(code)
@@ -258,7 +258,7 @@ _NUMBERS: Final = {
 
 
 def headers(*statuses: int, **described: str) -> list[OpenApiParameter]:
-    """Return the headers of answers with these statuses. An underscore stands for a hyphen."""
+    """Return the headers of responses with these statuses. An underscore stands for a hyphen."""
     return [
         OpenApiParameter(
             name.replace("_", "-"),

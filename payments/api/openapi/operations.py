@@ -1,4 +1,4 @@
-"""The commands of clients on payments in the OpenAPI document, and the example payment."""
+"""Describe the clients' commands on payments for the OpenAPI document, with an example payment."""
 
 from typing import Any, Final
 

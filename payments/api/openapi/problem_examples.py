@@ -17,7 +17,7 @@ _DEADLINE: Final = "2026-11-30T12:00:00.000000Z"
 
 
 def example(code: str) -> dict[str, Any]:
-    """Return the example of a code as JSON. Raises KeyError."""
+    """Return the example for a code as JSON. Raises KeyError."""
     details = problem_details(
         _EXAMPLES[code],
         instance=f"/api/v1/payments/{PAYMENT_ID}",

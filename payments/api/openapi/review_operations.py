@@ -1,4 +1,4 @@
-"""The commands of reviewers in the OpenAPI document."""
+"""Describe the reviewers' commands for the OpenAPI document."""
 
 from typing import Any, Final
 

@@ -82,7 +82,7 @@ def _open(schema: Schema, choices: Mapping[str, list[str]]) -> Schema:
 
 
 def _open_choice(values: list[str], kind: str | list[str], more: Schema) -> Schema:
-    # The description lists them too, because not every tool shows extensions.
+    # The description lists the values too, because not every tool shows extensions.
     listed = ", ".join(f"`{each}`" for each in values)
     return {
         **more,

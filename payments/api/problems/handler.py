@@ -76,7 +76,7 @@ def problem_of(error: Exception) -> Problem:
             missing = FieldError("note", "missing", str(error))
             return Problem(error.code, str(error), errors=[missing])
         case TextError():
-            # The body is checked before. The module that writes notes checks them again.
+            # The body was checked before, but the module that writes notes checks the note again.
             return Problem.of_field("note", error.code, str(error))
         case DisputeContradicted():
             differing = [
@@ -143,7 +143,7 @@ def problem_of(error: Exception) -> Problem:
 
 @lru_cache(maxsize=1)
 def _log_once(problem: str) -> None:
-    """Log a problem that every request meets until an operator has repaired it."""
+    """Log a problem only once, because every request meets it until an operator has repaired it."""
     logger.error("%s", problem)
 
 
@@ -161,7 +161,7 @@ def _database_problem(error: Exception) -> Problem:
 
 
 def _members(error: PaymentError) -> dict[str, str | int]:
-    """Return the members of a refusal's problem in addition to the standard ones."""
+    """Return the members that the problem of a refusal has in addition to the standard ones."""
     match error:
         case NotAwaitingReview(status=status, review=review) if review is not None:
             return {

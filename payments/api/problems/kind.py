@@ -1,4 +1,4 @@
-"""What problems with the same code have in common."""
+"""The properties that problems with the same code share."""
 
 from enum import StrEnum
 from http import HTTPStatus
@@ -30,7 +30,7 @@ class Repeat(StrEnum):
 
 
 class Kind(Struct, frozen=True):
-    """A kind of problem: what is the same for every problem with its code."""
+    """A kind of problem: the properties that all problems with one code share."""
 
     status: HTTPStatus
     title: str

@@ -1,4 +1,4 @@
-"""A problem and its form in an answer, the problem details of RFC 9457."""
+"""Define problems, and render them in responses as the problem details of RFC 9457."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -104,7 +104,7 @@ _LEFT_OUT: Final = "(left out: it looks like a card number)"
 
 
 def masked_name(name: str) -> str:
-    """Return the client's name for a field, truncated, or a text without it if it holds a card number."""
+    """Return a field name from the client, truncated, or a placeholder if it has a card number."""
     # Search more text than is returned, because truncation must not hide a card number.
     return _LEFT_OUT if holds_card_number(name[: 2 * _LONGEST_NAME]) else name[:_LONGEST_NAME]
 
@@ -127,7 +127,7 @@ def problem_details(
 
 
 def instance_of(path: str) -> str:
-    """Return the path of the request, or a text without it if it holds a card number."""
+    """Return the path of the request, or a placeholder if it holds a card number."""
     return "/(left-out)" if holds_card_number(path) else path
 
 
@@ -139,7 +139,7 @@ def _origin(request: HttpRequest) -> str:
 
 
 class ProblemResponse(HttpResponse):
-    """An answer with a problem. `problem` is its code, for the log."""
+    """A response with a problem. `problem` is the problem's code, for the log."""
 
     problem: str
 
