@@ -1,4 +1,7 @@
-"""Cursors of lists. A page begins after the last row of the previous page: all pages cost the same."""
+"""List cursors.
+
+A page begins after the last row of the previous page, so all pages cost the same.
+"""
 
 import base64
 import json

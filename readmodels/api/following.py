@@ -20,13 +20,14 @@ from readmodels.projections import payment_summary
 
 ORDERING: Final = "position"
 FIELD: Final = "first_position"
-# Filters on fields that change: a payment that matches later would be missed.
+# These fields change. A list filtered by them would miss a payment that matches only later.
 _CHANGING: Final = ("status", "requires_review")
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 _REPAIR_SECONDS: Final = 60  # Retry-After while an operator has to repair or rebuild
 
-# The first parked event of a payment that the table does not have yet. Later events of payments in the table
-# are missing as in any other list. Payments of other clients and customers do not end the list.
+# The first parked event of a payment that the table lacks. If the table has the payment, the list
+# shows it without its parked events, as any other list does. Payments of other clients and
+# customers do not end the list.
 _FIRST_PARKED: Final = """
 SELECT parked.position
   FROM readmodels_parkedevent AS parked

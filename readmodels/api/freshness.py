@@ -33,8 +33,8 @@ SELECT position >= %(position)s, error = '' AND version = %(version)s
   FROM readmodels_checkpoint WHERE name = %(projection)s
 """
 
-# An event that was parked after the position is not missing from an answer as of the position. Parked events
-# of other clients are not revealed.
+# An event that was parked after the position does not matter for an answer as of the position.
+# Parked events of other clients are not revealed.
 _PARKED_AT: Final = """
 SELECT FROM readmodels_parkedevent AS parked
   JOIN events_event AS begun ON begun.aggregate_id = parked.aggregate_id AND begun.version = 1
@@ -122,7 +122,8 @@ def _is_parked(
 ) -> bool:
     """Return whether an event that the answer needs is parked.
 
-    That is any event of the payment up to `position`, or without a payment the event at `position`.
+    For one payment, the answer needs its events up to `position`. A list needs the event at
+    `position`.
     """
     parameters = {
         "projection": projection.name,

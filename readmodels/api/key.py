@@ -1,4 +1,4 @@
-"""The caller's own key: its client, scopes and limits, and what the service accepts of payments."""
+"""The caller's key: its client, scopes and rate limit, and the limits for payments."""
 
 from typing import Annotated, ClassVar, Final
 from uuid import UUID

@@ -37,8 +37,8 @@ def read(
 ) -> dict[str, Any]:
     """Return the parameters of the request by name. Raises Problem, which names every wrong one.
 
-    Parameters in `several` may be repeated. Their value is the sorted list of distinct values. `together`
-    checks all values at once, with None for those that are wrong by themselves.
+    Parameters in `several` may be repeated. Their value is the sorted list of distinct values.
+    `together` checks all values at once. It gets None for a value that is wrong by itself.
     """
     wrong = _not_utf_8(request)
     broken = {error.field for error in wrong}
@@ -71,7 +71,10 @@ def read(
 
 
 def _not_utf_8(request: Request) -> list[FieldError]:
-    """Return an error for each parameter that is not UTF-8, in which Django replaces bytes by U+FFFD."""
+    """Return an error for each parameter that is not UTF-8.
+
+    Django would replace its invalid bytes by U+FFFD.
+    """
     query = request.META.get("QUERY_STRING", "")
     if "%" not in query and query.isascii():
         return []
@@ -138,6 +141,6 @@ def currency(value: str) -> str:
     try:
         exponent(value)
     except MoneyError:
-        # Without the value, which may be a card number.
+        # The message omits the value, which may be a card number.
         raise WrongValue("unknown_currency", "It is not an ISO 4217 currency in use.") from None
     return value

@@ -1,4 +1,4 @@
-"""ETags of answers from a projection: a hash of its checkpoint, so they change whenever it moves."""
+"""ETags for answers from a projection. They hash its checkpoint, so they change when it moves."""
 
 from hashlib import sha256
 from typing import Final
@@ -18,11 +18,12 @@ SELECT concat_ws(' ', version, position, extract(epoch FROM updated_at))
 
 
 def headers(projection: Projection, request: Request) -> dict[str, str]:
-    """Return the header ETag of the answer to `request`, or no header before the first batch.
+    """Return the ETag header for the answer to `request`, or no header before the first batch.
 
-    Call this before reading the rows. Rows that are newer than the ETag are sent again; older ones would be
-    cached permanently. The ETag is weak, because another version of the code may render the rows differently.
-    Payments of other clients change it too: counting changes per client would slow down every batch.
+    Call this before reading the rows. Rows that are newer than the ETag are sent again; older ones
+    would be cached permanently. The ETag is weak, because another version of the code may render
+    the rows differently. Payments of other clients change it too: tracking changes per client would
+    slow down every batch.
     """
     checkpoint = execute(_CHECKPOINT, {"projection": projection.name})
     if not checkpoint:

@@ -46,7 +46,7 @@ from readmodels.queries.bounded import TooBroad, bounded
 
 NEWEST_FIRST: Final = "-created_at"
 OLDEST_FIRST: Final = "created_at"
-_LONGEST_WAIT: Final = 0.3  # seconds, for open appends
+_LONGEST_WAIT: Final = 0.3  # seconds to wait for open appends
 
 _KEYSET: Final = ("initiated_at", "payment_id")
 # The parameters of every list of payments.
@@ -134,7 +134,7 @@ class OnePayment(KeyView):
         parameters.read(request, {})
         client_id = key_of(request).client_id
         row = PaymentSummary.objects.filter(pk=payment_id, client_id=client_id).first()
-        # The read model of disputes may be at another version than that of payments.
+        # Read a disputed payment from the log: the two read models may be at different positions.
         found = row if row and not row.dispute_count else logged.from_log(payment_id, client_id)
         if found is None:
             raise logged.not_found(payment_id)

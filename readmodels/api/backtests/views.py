@@ -40,7 +40,7 @@ _ORDER: Final = ("created_at", "id")
 
 class PolicyKeyView(KeyView):
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer refusals of the use cases with problems."""
+        """Turn refusals by the use cases into problems."""
         return super().handle_exception(_problem(exc) or exc)
 
 
@@ -187,7 +187,10 @@ def _page(request: Request, given: dict[str, Any]) -> representation.BacktestPag
 
 
 def _policy(policy_id: str) -> RiskPolicy:
-    """Return the policy. Raises UnknownPolicy, and Problem without repeating another text."""
+    """Return the policy.
+
+    Raises UnknownPolicy, or Problem if the text is not an id. The problem does not repeat the text.
+    """
     if not is_id(policy_id):
         raise Problem("unknown_policy", "This is not the id of a policy.")
     return policies.by_id(policy_id)
@@ -202,7 +205,7 @@ def _person(request: Request) -> str:
 
 
 def _problem(error: Exception) -> Problem | None:
-    """Return the problem of a use case's refusal, None for any other exception."""
+    """Return the problem for a use case's refusal, or None for any other exception."""
     match error:
         case policies.UnknownPolicy():
             return Problem("unknown_policy", str(error))

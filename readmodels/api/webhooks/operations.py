@@ -100,7 +100,7 @@ _SHOWN: Final = {
     "created_at": _AT,
     "updated_at": _AT,
 }
-# Examples. Split, because secret scanners look for such texts.
+# Examples. They are split, because secret scanners look for such texts.
 _EXAMPLE: Final = "whsec_" + "C2FVsBQIhrscChlQ" + "IMV+b5sSYspob7oD" + "SMfSDuV4Yag="
 _PUBLIC_KEY: Final = "whpk_" + "11qYAYKxCrfVS/7T" + "yWQHOg7hcvPapiMl" + "rwIaaPcHURo="
 _SECRET: Final = {"secret": _EXAMPLE}

@@ -38,7 +38,7 @@ _PAGE: Final = {
     "cursor": cursors.decode,
     "limit": parameters.whole(1, parameters.LONGEST_PAGE),
 }
-# Secrets are in the answers to commands only, which caches must not store either.
+# For answers that contain a secret: caches must not store them.
 _SECRET_HEADERS: Final = {"Cache-Control": "no-store"}
 
 _lookups: Final = threading.BoundedSemaphore(max(1, configured.WEB_THREADS // 4))
@@ -48,7 +48,7 @@ _Row = TypeVar("_Row", Attempt, HeldPayment)
 
 class WebhookView(KeyView):
     def handle_exception(self, exc: Exception) -> Response:
-        """Answer refusals of the use cases with problems."""
+        """Turn refusals by the use cases into problems."""
         return super().handle_exception(_problem(exc, self.kwargs.get("endpoint_id")) or exc)
 
 
@@ -231,7 +231,7 @@ def _find(request: Request, endpoint_id: UUID) -> Endpoint:
 
 
 def _commanded(request: Request, endpoint_id: UUID) -> Endpoint:
-    """Return the endpoint of a command without fields. Raises Problem."""
+    """Check that the command has no fields, and return its endpoint. Raises Problem."""
     read_body(request, NoBody)
     return _find(request, endpoint_id)
 
@@ -283,7 +283,7 @@ def _page(
 
 
 def _problem(error: Exception, endpoint_id: UUID | None) -> Problem | None:
-    """Return the problem of a use case's refusal, None for any other exception."""
+    """Return the problem for a use case's refusal, or None for any other exception."""
     match error:
         case endpoints.EndpointGone() if endpoint_id is not None:
             return _not_found(endpoint_id)
