@@ -1,7 +1,7 @@
 """Fold or count events into a projection's table, and return those that could not be applied.
 
 If the pure function raises, its event and all later ones of the same aggregate are spoiled. If the
-database refuses a value, halving finds the event: first the aggregate, then the event in it.
+database refuses a value, bisection finds first the aggregate, then the event in it.
 """
 
 import traceback
@@ -73,7 +73,7 @@ def _apply(projection: Rows | Counters, streams: Sequence[Stream]) -> list[Spoil
 
 
 def _apply_part(projection: Rows | Counters, stream: Stream, error: Exception) -> list[Spoiled]:
-    """Apply as many events from the beginning as can be stored."""
+    """Apply the longest beginning of the stream that can be stored. The rest is spoiled."""
     good, bad = 0, len(stream)
     while bad - good > 1:
         middle = (good + bad) // 2

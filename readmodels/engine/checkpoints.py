@@ -21,7 +21,7 @@ class Position(Struct, frozen=True):
 
 
 class RebuildNeeded(Exception):
-    """The table was filled by another version of the code: its rows would mix two meanings."""
+    """Another version of the code filled the table, so new rows could mean something else."""
 
     def __init__(self, projection: Projection, version: int) -> None:
         super().__init__(

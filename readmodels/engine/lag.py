@@ -8,10 +8,10 @@ from msgspec import Struct
 from payments.database import execute
 from readmodels.projections import PROJECTIONS
 
-# Counting stops here: beyond it, the exact number does not matter.
+# Counting stops at this number. Above it, the exact number does not matter.
 COUNTED_TO: Final = 100_000
 
-# Counts rows, not positions: rolled-back appends leave gaps.
+# Counts rows, because rolled-back appends leave gaps between positions.
 _LAG: Final = """
 SELECT checkpoint.version, checkpoint.position, checkpoint.error,
        (SELECT count(*) FROM (SELECT FROM events_event WHERE position > covered.position
@@ -54,8 +54,8 @@ class Lag(Struct, frozen=True, kw_only=True):
     def state(self) -> State:
         """Return the state as one word, without the text of the error.
 
-        "parked" means that it has read the whole log. A projection that is "behind" may have parked
-        events too.
+        "parked" means that the projection has read the whole log, but could not apply all events. A
+        projection that is "behind" may have parked events too.
         """
         if self.ahead_of_log:
             return "ahead_of_log"
@@ -74,7 +74,7 @@ def measure() -> list[Lag]:
         lags = []
         for projection in PROJECTIONS.values():
             parameters = {"name": projection.name, "counted_to": COUNTED_TO}
-            # The left side of the join is one row.
+            # The query always returns one row, because the left side of its join has exactly one.
             ((version, position, error, *counts, ahead),) = execute(_LAG, parameters)
             events, seconds, parked = counts
             lags.append(

@@ -1,8 +1,9 @@
 """Measure the cost of batches, and store it with the checkpoint for `/metrics`.
 
-Counters in a worker's memory would be out of the web server's reach, and end with the worker. The
-statement that moves the checkpoint stores these instead. That takes no extra round trip, works for
-workers on any number of machines, and counts nothing for a batch that was rolled back.
+Counters in a worker's memory would be out of the web server's reach, and end with the worker.
+Instead, the statement that moves the checkpoint also stores the totals. That takes no extra round
+trip, works for workers on any number of machines, and counts nothing for a batch that was rolled
+back.
 """
 
 from collections.abc import Callable, Iterator
@@ -75,7 +76,7 @@ def metered(work: Work) -> Iterator[Callable[[int], Work]]:
 
 @cache
 def timed(projection: P) -> P:
-    """Return the projection with a timed function. Cached, because others use the result as a key."""
+    """Return the projection with a timed function. Cached, because other caches use it as a key."""
     if isinstance(projection, Rows):
         fold = projection.fold
         return msgspec.structs.replace(projection, fold=_timed(fold))

@@ -1,6 +1,6 @@
 """Prometheus metrics of the log and the projections, all read from the database.
 
-Any process can therefore answer, and all answer the same. Counters in memory would differ between
+Any process can therefore serve them, with the same values. Counters in memory would differ between
 processes.
 """
 

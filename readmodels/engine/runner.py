@@ -36,8 +36,8 @@ def run_batch(
 ) -> Batch | None:
     """Apply the next events, at most `limit`. Return None if another worker holds the checkpoint.
 
-    `on_lock` is called after the checkpoint is locked, before the log is read. Errors of the
-    projection itself are stored in its checkpoint and raised. Raises HorizonHeld, LogContradicted,
+    `on_lock` is called after the checkpoint is locked, before the log is read. An error of the
+    projection itself is stored in its checkpoint and raised. Raises HorizonHeld, LogContradicted,
     RebuildNeeded, and OperationalError when the database is unreachable.
     """
     try:
@@ -60,7 +60,10 @@ def run_batch(
 
 
 def catch_up(projection: Projection) -> int:
-    """Run batches up to the end of the log or until another worker takes over. Return the events read."""
+    """Run batches up to the end of the log or until another worker takes over.
+
+    Return the number of events read.
+    """
     applied = 0
     while (batch := run_batch(projection)) is not None:
         applied += batch.events

@@ -175,7 +175,7 @@ def _types(projection: Projection) -> list[str]:
     return [re.sub(r"\(\d+\)", "", each) for each in declared]  # varchar(3) is a varchar
 
 
-# Statements of every batch, composed once.
+# The statements that every batch runs are composed only once.
 
 
 @cache
@@ -228,7 +228,7 @@ def _key_columns(projection: Counters) -> tuple[str, ...]:
 
 @cache
 def counter_columns(projection: Counters) -> tuple[str, ...]:
-    """Return the columns that count, without those of the key."""
+    """Return the counter columns: all that are not part of the key."""
     keys = _key_columns(projection)
     names = (field.attname for field in projection.model._meta.local_concrete_fields)
     return tuple(name for name in names if name not in keys)

@@ -1,11 +1,12 @@
-"""Wake the workers when there is something new to read: coalesced, and without delaying a command.
+"""Wake the workers when there is something new to read, without delaying commands.
 
-A reader is a projection or a webhook endpoint. A writer sets a key per reader, which expires after a few
-seconds, and publishes a task for those whose key was missing. The task deletes the key while it holds the
-reader's lock, before it reads. A writer that finds the key still set therefore knows that its events will
-be read. A task that finds the reader locked leaves the key alone, and the holder of the lock checks the
-key after it unlocks. Beat compensates for lost keys and tasks. A task carries the ids of the request that
-woke it, for its log lines. It also serves the requests that found the key set.
+A reader is a projection or a webhook endpoint. A writer sets a key per reader, which expires after
+a few seconds, and publishes a task for the readers whose key was missing. The task deletes the key
+while it holds the reader's lock, before it reads. A writer that finds the key still set therefore
+knows that its events will be read. A task that finds the reader locked leaves the key alone, and
+the holder of the lock checks the key after it unlocks. Beat compensates for lost keys and tasks. A
+task carries the ids of the request that woke it, for its log lines. It also serves the requests
+that found the key set.
 """
 
 import logging
@@ -29,13 +30,13 @@ from readmodels.projections import PROJECTIONS
 
 logger = logging.getLogger(__name__)
 
-# How long a lost task can keep others from being published, in milliseconds.
+# How long a lost task can prevent new ones, in milliseconds.
 KEY_MS: Final = 5_000
-# Pause after the broker failed: a frozen one costs a timeout each time.
+# The pause after a failure of the broker: each call to a frozen broker costs a timeout.
 _BREAK_SECONDS: Final = 5.0
 # Pause after each announcement, so that under load one covers several appends.
 _PAUSE_SECONDS: Final = 0.01
-# One command costs half as much as several. Returns the numbers of the keys that were missing.
+# One script costs half as much as several commands. It returns the numbers of the missing keys.
 _SET: Final = Script("""
 local new = {}
 for number, key in ipairs(KEYS) do
@@ -56,9 +57,9 @@ def wake_all(**_: object) -> None:
 
 
 class Readers:
-    """The readers of one Celery task, whose arguments are their names.
+    """The readers that one Celery task wakes. Its arguments are their names.
 
-    `prefix` is that of their keys. `together`: one task wakes several of them.
+    Their keys begin with `prefix`. If `together` is True, one task wakes several readers.
     """
 
     def __init__(self, task: str, prefix: str, *, together: bool) -> None:
@@ -67,7 +68,7 @@ class Readers:
         self._together = together
 
     def wake(self, *names: str, countdown: float | None = None) -> None:
-        """Publish a task for those of the readers that have none on its way.
+        """Publish tasks for the readers that have none on its way.
 
         `countdown` is in seconds. Raises RedisError or kombu's OperationalError.
         """
@@ -86,7 +87,7 @@ class Readers:
         try:
             _valkey.ask("DEL", self._key(name))
         except redis.RedisError as error:
-            # The key expires, and beat ignores it.
+            # Harmless, because the key expires after a few seconds.
             logger.warning("The wake key of %s was not cleared: %s", name, error)
 
     def is_woken(self, name: str) -> bool:
@@ -121,7 +122,7 @@ def is_first(name: str, *, seconds: int) -> bool:
 class Announcer:
     """A daemon thread that makes an announcement, and one more for all that arrive in the meantime.
 
-    The queue holds contexts of requests: the task carries the ids of the request that woke it.
+    The queue holds request contexts, because a task carries the ids of the request that woke it.
     """
 
     def __init__(self) -> None:
@@ -130,8 +131,8 @@ class Announcer:
         self._thread.start()
 
     def announce(self) -> None:
-        # A waiting announcement runs after this call, so it covers this append. Two threads that see an empty
-        # queue at the same time put two, which is harmless.
+        # A waiting announcement runs after this call, so it covers this append. If two threads see
+        # an empty queue at the same time, both add a context, which is harmless.
         if self._waiting.empty():
             self._waiting.put(copy_context())
 
