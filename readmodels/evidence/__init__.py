@@ -1,1 +1,1 @@
-"""Evidence packs: what the log holds about a payment, with its proof, in files for people elsewhere."""
+"""Evidence packs: what the log holds about a payment, with proof, as files for outsiders."""

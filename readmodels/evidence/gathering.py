@@ -1,7 +1,8 @@
-"""Gather the evidence of a payment as one JSON document: see payments/events/seals/verify_pack.py.
+"""Gather the evidence about a payment in one JSON document.
 
-The pack has no personal data of the customer: events carry ids only. The texts of notes may name people.
-They are in the pack if they were not erased, and if the person who asks may see notes.
+payments/events/seals/verify_pack.py describes the format. The pack has no personal data of the
+customer, because events carry ids only. The texts of notes may name people. The pack has a text
+only if it was not erased and the person who asks may see notes.
 """
 
 import re
@@ -183,7 +184,7 @@ def _policy(history: Iterable[HistoricPaymentEvent]) -> tuple[str | None, int]:
 
 
 def _events_of_policy(policy_id: str | None, upto: int) -> Iterator[StoredEvent]:
-    """Yield who proposed, tested, approved and retired the policy, up to a position of the log."""
+    """Yield the events of the policy, such as its proposal and approval, up to a log position."""
     if policy_id is None:
         return
     for stored in packing.stream(REGISTER, upto=upto):
@@ -230,8 +231,8 @@ def _seen(
 ) -> dict[str, Any]:
     """Return what the page showed to the reviewer before the decision.
 
-    The log position of the lists on the page is in the metadata of the decision. Decisions by the API and
-    of older releases have none.
+    The metadata of the decision holds the log position of the lists on the page. Decisions through
+    the API or by older releases have no such position.
     """
     before = replay.fold(
         PAYMENT_AGGREGATE,

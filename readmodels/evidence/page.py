@@ -1,4 +1,4 @@
-"""Show a pack to people: one page without scripts and without other files, also for printing."""
+"""Show a pack to people on one printable page, without scripts or other files."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ class SealLine(Struct, frozen=True, kw_only=True):
 def render(
     pack: Mapping[str, Any], *, history: Sequence[HistoricPaymentEvent], name: str, digest: str
 ) -> bytes:
-    """Return the page of a pack, whose history has been decoded."""
+    """Return the page for a pack. `history` has its decoded payment events."""
     about, people = pack["about"], pack["people"]
     payment = replay.fold(
         PAYMENT_AGGREGATE, UUID(about["stream"]), (record.event for record in history)

@@ -3,8 +3,8 @@
 Spreadsheets take a text that begins with certain characters for a formula, even in a CSV file. Such a text
 gets a leading apostrophe, as people would type it. Numbers stay numbers, negative ones too.
 
-Where the separator of lists is a semicolon, as in Germany, a spreadsheet also begins a cell after semicolons
-and line breaks inside a text, because quotes inside a cell mean nothing to it.
+Where semicolons separate lists, as in Germany, a spreadsheet also begins a cell after a semicolon
+or a line break inside a text. It ignores quotes that do not begin a cell.
 """
 
 import csv
@@ -20,7 +20,7 @@ from payments.domain.money import exponent
 Cell = str | int | Decimal | datetime | date | bool | None
 
 BOM: Final = "\ufeff"
-# Also the full-width ones, which Japanese and Chinese spreadsheets accept.
+# Includes the full-width characters, which Japanese and Chinese spreadsheets accept.
 _FORMULA: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 # Spreadsheets ignore these before a formula.
 _BLANKS: Final = " \u00a0\u3000"
@@ -54,7 +54,7 @@ def is_number(cell: Cell) -> TypeGuard[int | Decimal]:
 
 def safe(text: str) -> str:
     """Return the text so that no spreadsheet takes it for a formula."""
-    # Most texts. A search by the expression would take three times as long.
+    # A shortcut for most texts: searching with the expression would take three times as long.
     if text[:1] not in _SUSPECT and not (
         ";" in text or "\n" in text or "\r" in text or "\t" in text
     ):

@@ -13,18 +13,18 @@ from django.conf import settings
 
 from readmodels.exports.models import Export
 
-# How the names begin of what is only needed while a workbook is written.
+# Name prefixes of files and folders that are needed only while a workbook is written.
 STREAMED: Final = "streamed-"
 WORKBOOK: Final = "workbook-"
 PART: Final = ".part"
 _ID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-# Nothing with another name is ever deleted: the folder may hold what exports did not make.
+# Files with other names are never deleted, because exports may not have made them.
 _FINISHED: Final = re.compile(rf"{_ID}\.(?:csv|xlsx)")
 _UNFINISHED: Final = re.compile(
     rf"(?:{_ID}-{_ID}\.(?:csv|xlsx)|{STREAMED}.*){re.escape(PART)}|{WORKBOOK}.*"
 )
-# What nobody has written to for so long is left of a killed worker. A file that was just finished may be
-# missing among those to keep, because its transaction is not committed.
+# A file that nobody has written to for this long was left by a killed worker. A younger file may be
+# finished, although the transaction that records it is not committed yet.
 _LEFT_SECONDS: Final = 600
 _SPARE_BYTES: Final = 100 * 10**6
 

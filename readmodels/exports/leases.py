@@ -1,4 +1,4 @@
-"""Give each export in the background to one worker at a time, which holds its lease.
+"""Give each background export to one worker at a time, which holds its lease.
 
 The lease of a worker that was killed ends after LEASE. Another worker then begins the export again, because
 its snapshot is lost. All workers together make one file at a time, so that payments keep most of the machine.
@@ -18,7 +18,8 @@ from readmodels.exports.models import UNFINISHED, Export, State
 LEASE: Final = timedelta(seconds=60)
 LIFETIME: Final = timedelta(hours=24)
 MOST_ATTEMPTS: Final = 3
-# An export that a web server streams takes seconds. One that is unfinished for so long was killed.
+# An export that a web server streams takes seconds. If one is unfinished after this time, its web
+# server was killed.
 STREAMED_AT_MOST: Final = timedelta(hours=1)
 
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('exports.leases', 0))"
@@ -64,7 +65,7 @@ def renew(lease: Lease, *, rows: int, at: datetime) -> None:
 
 
 def complete(lease: Lease, *, rows: int, digest: str, position: int, at: datetime) -> None:
-    """Record the finished file, in the transaction of the caller. Raises LeaseLost."""
+    """Record the finished file in the caller's transaction. Raises LeaseLost."""
     done = {"rows": rows, "digest": digest, "position": position, "finished_at": at}
     if not _held(lease).update(state=State.DONE, expires_at=at + LIFETIME, **done, **_FREE):
         raise LeaseLost
@@ -80,7 +81,7 @@ def release(lease: Lease) -> None:
 
 
 def cancel(export_id: UUID, *, by: str, at: datetime) -> bool:
-    """End an unfinished export of the person in the background. Return whether it was unfinished."""
+    """End the person's unfinished background export. Return whether it was unfinished."""
     waiting = Export.objects.filter(
         pk=export_id, requested_by=by, in_background=True, state__in=UNFINISHED
     )

@@ -1,6 +1,7 @@
-"""The record of exports. No rebuild restores it: what people took out of the service is in no event.
+"""The record of exports.
 
-Triggers refuse deletions, and changes of who asked for what and of the result: see the migrations.
+No rebuild restores it, because no event records what people took out of the service. Triggers
+refuse to delete a row or to change its request or its result: see the migrations.
 """
 
 from collections.abc import Mapping
@@ -9,9 +10,9 @@ from uuid import uuid4
 
 from django.db import models
 
-_DIGITS: Final = 64  # of a SHA-256
+_DIGITS: Final = 64  # hexadecimal digits of a SHA-256
 LONGEST_REASON: Final = 500
-LONGEST_QUERY: Final = 1_000  # of the filters, encoded as in an address
+LONGEST_QUERY: Final = 1_000  # characters of the filters, encoded as in an address
 
 
 class Kind(models.TextChoices):
@@ -27,7 +28,7 @@ class Kind(models.TextChoices):
 
 
 class State(models.TextChoices):
-    """`RUNNING` and `QUEUED` are unfinished. An interrupted one was not read to its end by the person."""
+    """An export's state. `INTERRUPTED`: the person cancelled it or did not receive all of it."""
 
     QUEUED = "queued", "Queued"
     RUNNING = "running", "Running"
@@ -46,10 +47,11 @@ UNFINISHED: Final = (State.QUEUED, State.RUNNING)
 
 
 class Export(models.Model):
-    """A file that a person asked for. `digest` is its SHA-256, of an evidence pack that of the JSON file.
+    """A file that a person asked for.
 
-    `query` has the filters of a list as in its address. A file that was made in the background is on the
-    disk of the workers until `expires_at`, and `lease` is the token of the worker that makes it.
+    `digest` is the SHA-256 of the file, or of the JSON file in an evidence pack. `query` has the
+    filters of a list as in its address. A file that was made in the background stays in
+    EXPORT_FOLDER until `expires_at`. `lease` is the token of the worker that makes it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -74,7 +76,8 @@ class Export(models.Model):
     attempts = models.SmallIntegerField(default=0)
     expires_at = models.DateTimeField(null=True, help_text="Empty: there is no file.")
 
-    # Typed texts, searched when a customer is erased: see payments.customers.free_texts.
+    # Texts that people type. An erasure searches them for the customer: see
+    # payments.customers.free_texts.
     free_texts: ClassVar[Mapping[str, str]] = {"reason": "reasons of exports"}
 
     class Meta:

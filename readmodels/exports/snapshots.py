@@ -1,7 +1,7 @@
 """Read the rows of a list from one snapshot of the database, in constant memory.
 
-The snapshot is a REPEATABLE READ transaction on a connection of its own: Django's may serve other requests
-before a streamed answer ends.
+The snapshot is a REPEATABLE READ transaction on a connection of its own, because Django's
+connection may serve other requests before a streamed answer ends.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +20,8 @@ from payments.database import separate_connection
 
 AT_ONCE: Final = 2_000
 _BEGIN: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# Rows in index order come at once, and a sort of all rows costs less than random reads of all.
+# All rows are read, so the planner must not favor the first ones. Sorting all rows costs less than
+# reading all at random.
 _WHOLE: Final = "SET LOCAL cursor_tuple_fraction = 1.0"
 _POSITION: Final = "SELECT coalesce(min(position), 0) FROM readmodels_checkpoint"
 _STAFF: Final = """
@@ -36,7 +37,7 @@ Row = tuple[Any, ...]
 
 
 class Snapshot:
-    """One state of the database. `position` is that of the log which all read models had reached."""
+    """A state of the database. All read models had reached the log position `position`."""
 
     def __init__(self, session: psycopg.Connection[Row]) -> None:
         self._session = session
@@ -85,10 +86,7 @@ def snapshot() -> Iterator[Snapshot]:
 
 
 def has_more_than(rows: "QuerySet[Any, Any]", most: int) -> bool:
-    """Return whether the query has more rows, as far as a second of counting shows.
-
-    A query that takes longer counts as a long one.
-    """
+    """Return whether the query has more than `most` rows, or takes more than a second to count."""
     try:
         counted = rows.order_by().values_list("pk")[: most + 1].query
         statement, parameters = counted.sql_with_params()

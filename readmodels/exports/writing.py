@@ -18,9 +18,9 @@ from readmodels.exports.models import Format
 
 Chunk = Sequence[Sequence[Cell]]
 
-# Of a sheet in a workbook, the line of titles included.
+# The lines that a sheet of a workbook can have, including the titles.
 MOST_LINES: Final = 1_048_576
-# Numbers of a workbook are floating-point: larger ones would be rounded.
+# Numbers in a workbook are floating-point, so larger ones would be rounded.
 _MOST_EXACT: Final = 10**15
 _BLOCK: Final = 1 << 20
 CONTENT_TYPES: Final = {
@@ -39,7 +39,7 @@ class Written(Struct):
 def csv_blocks(
     titles: Sequence[str], chunks: Iterable[Chunk], written: Written, *, with_bom: bool
 ) -> Iterator[bytes]:
-    """Yield a CSV file. `written` changes with each block."""
+    """Yield a CSV file in blocks, and update `written` with each block."""
     running = sha256()
     begin = cells.BOM if with_bom else ""
     block = (begin + cells.csv_lines([titles])).encode()
@@ -63,7 +63,7 @@ def write_workbook(
     progress: Callable[[], None] = lambda: None,
     most_lines: int = MOST_LINES,
 ) -> None:
-    """Write a workbook. Rows beyond the end of a sheet are on another one.
+    """Write a workbook. Rows that do not fit on a sheet go to another one.
 
     Temporary files are in the folder of `path`. Raises OSError.
     """
@@ -143,7 +143,7 @@ def digest_of(path: Path) -> str:
 
 
 def blocks_of(path: Path) -> Iterator[bytes]:
-    """Yield the content of a file, which may be deleted meanwhile."""
+    """Yield the content of a file, which may be deleted while it is read."""
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             yield block

@@ -1,4 +1,4 @@
-"""What clients see of the events of disputes, in the feed and in the history of a payment."""
+"""Dispute events as clients see them, in the feed and in the history of a payment."""
 
 from typing import Annotated, Any, Final, assert_never
 

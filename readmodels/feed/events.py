@@ -1,4 +1,4 @@
-"""The catalogue of public events, and their bodies without what concerns only the operator.
+"""The catalogue of public events, and their bodies without the operator's internal data.
 
 A body never contains scores, rules, policies, reviewers or notes. Events of the review itself, such as a
 claim, are not public.

@@ -1,8 +1,8 @@
 """Read a client's public events in the order of the log.
 
-An event at or below `next_after` never appears later, for three reasons. The index ends at the safe horizon
-of the log. Its rows and its checkpoint change in one transaction and are read by one statement. It never
-parks an event: one that it cannot store stalls it instead.
+An event at or below `next_after` never appears later, for three reasons. The index ends at the safe
+horizon of the log. Its rows and its checkpoint change in one transaction and are read by one
+statement. The index never parks an event: it stalls at an event that it cannot store.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -18,17 +18,19 @@ from payments.events.reading import horizon
 from readmodels.feed.events import EVENT_TYPES, FeedEvent, public
 from readmodels.projections import event_index
 
-# The client's entries after a position, up to the checkpoint. Comparing pairs leaves the planner only the
-# index of clients: by the positions alone, it would read the whole log for a client with few events.
+# The client's entries after a position, up to the checkpoint. Because pairs are compared, the
+# planner can use only the index by client. With positions alone, it would read the whole log for a
+# client with few events.
 _RANGE: Final = """
        readmodels_eventindex AS entry
         WHERE (entry.client_id, entry.position) > (%(client)s::uuid, %(after)s::bigint)
           AND (entry.client_id, entry.position)
               <= (%(client)s::uuid, (SELECT position FROM checkpoint))
         ORDER BY entry.client_id, entry.position"""
-# A page looks at 10,000 entries at most, however few of them have the requested types. `cut` is the position
-# of the last one, if there are so many. It is computed only if the page is not full. The number is constant,
-# so the planner expects few rows. Rows of another version of the index may have no client.
+# A page looks at 10,000 entries at most, even if few of them have the requested types. `cut` is the
+# position of the 10,000th entry, if there is one. It is computed only if the page is not full. The
+# limit is a constant, so that the planner expects few rows. Rows by another version of the index
+# may have no client.
 _PAGE: Final = """
 WITH checkpoint AS MATERIALIZED (
        SELECT position FROM readmodels_checkpoint WHERE name = %(index)s AND version = %(version)s),
@@ -66,7 +68,7 @@ _INDEX: Final = {
     "index": event_index.PROJECTION.name,
     "version": event_index.PROJECTION.version,
 }
-# The first batch may run just now.
+# Compares versions, because the first batch may create the checkpoint at any moment.
 _IS_OLD: Final = """
 SELECT FROM readmodels_checkpoint WHERE name = %(index)s AND version <> %(version)s
 """
@@ -77,7 +79,7 @@ _OF_PAYMENTS: Final = _PAYMENTS.replace("COLUMNS", _COLUMNS).replace("BEGUN", _B
 
 
 class Page(Struct, frozen=True):
-    """Events in order, of the log up to `next_after`. `caught_up`: there are no more to read now."""
+    """Events in order, up to the position `next_after`. `caught_up`: there are no more now."""
 
     events: list[FeedEvent]
     next_after: int
@@ -104,8 +106,7 @@ def read(
 ) -> Page:
     """Return the client's next public events after a position. One round trip, in constant time.
 
-    `types` are event types; others than those of the catalogue are ignored. Raises IndexBehind and
-    PositionAhead.
+    Types that are not in the catalogue are ignored. Raises IndexBehind and PositionAhead.
     """
     parameters = {
         **_INDEX,
@@ -136,9 +137,9 @@ def read_payments(
     types: Collection[str] = tuple(EVENT_TYPES),
     limit: int,
 ) -> list[FeedEvent]:
-    """Return the next public events of payments, in order: of each, at most `limit` after its position.
+    """Return the next public events of payments in order, at most `limit` per payment.
 
-    One round trip.
+    `after` maps each payment to the position after which to begin. Takes one round trip.
     """
     parameters = {
         "client": str(client_id),
@@ -156,7 +157,7 @@ def _public(types: Collection[str]) -> list[str]:
 
 
 def _without_index(after: int) -> Page:
-    """Return an empty page: the index has had no batch yet. Raises IndexBehind and PositionAhead."""
+    """Return an empty page for an index without a batch. Raises IndexBehind and PositionAhead."""
     if execute(_IS_OLD, _INDEX):
         raise IndexBehind
     check_in_log(after)

@@ -1,4 +1,4 @@
-"""The notice in the header of a person who waits for a file, or has one."""
+"""The notice in the page header for a person who waits for a file, or has one."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from readmodels.exports.models import UNFINISHED, Export
 
 register = template.Library()
 
-# In the session of a person who has asked for a file in the background. Others cause no query.
+# A session key, set once a person has asked for a background file. Without it, no query is made.
 HAS_FILES: Final = "has_exports"
 
 
