@@ -1,4 +1,4 @@
-"""The projection of who saw the personal data of customers."""
+"""The projection that shows who saw customers' personal data."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -30,7 +30,8 @@ class PersonalAccess(models.Model):
         verbose_name = "access to personal data"
         verbose_name_plural = "accesses to personal data"
         indexes = (
-            # The list, and its filters by person and by customer. Each is in the order of the list.
+            # For the list, and its filters by person and by customer. Each index is in the order of
+            # the list.
             models.Index(fields=("-at", "-id"), name="personal_access_by_time"),
             models.Index(fields=("by", "-at", "-id"), name="personal_access_by_person"),
             models.Index(fields=("customer_id", "-at", "-id"), name="personal_access_by_customer"),

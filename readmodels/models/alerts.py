@@ -1,10 +1,10 @@
-"""Levels of deadlines that were reported. Nothing can rebuild them: no event records a report."""
+"""Deadline levels that were reported. Nothing can rebuild them: no event records a report."""
 
 from django.db import models
 
 
 class ReachedLevel(models.Model):
-    """A level that the deadline of a payment's review has reached, reported once."""
+    """A deadline level that the review of a payment has reached, reported once."""
 
     pk = models.CompositePrimaryKey("payment_id", "level")
     payment_id = models.UUIDField()

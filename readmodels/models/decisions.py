@@ -1,4 +1,4 @@
-"""Decisions of staff. They are in no event, so no rebuild can restore them: back them up."""
+"""Decisions of staff. No event records them, so no rebuild can restore them: back them up."""
 
 from collections.abc import Mapping
 from typing import ClassVar

@@ -19,7 +19,7 @@ class DisputeSummary(models.Model):
     disputed.
     """
 
-    id = models.UUIDField(primary_key=True, editable=False)  # of payment_id and dispute_id
+    id = models.UUIDField(primary_key=True, editable=False)  # from payment_id and dispute_id
     payment_id = models.UUIDField()
     dispute_id = models.CharField(max_length=255, help_text="The provider's or the client's id.")
     client_id = models.UUIDField()
@@ -55,8 +55,8 @@ class DisputeSummary(models.Model):
         default_permissions = ("view",)
         verbose_name = "dispute"
         ordering = ("-opened_at", "-id")
-        # Two lists: open disputes by due time, and all by time of opening. Each filter has an index in the
-        # order of the list.
+        # For two lists: open disputes by due time, and all disputes by opening time. Each filter
+        # has an index in the order of the list.
         indexes = (
             *(
                 models.Index(fields=(*column, "due_at", "id"), name=name, condition=_OPEN)

@@ -122,8 +122,8 @@ class PaymentSummary(models.Model):
         default_permissions = ("view",)
         verbose_name = "payment"
         ordering = _NEWEST_FIRST
-        # Rare filter values have their own index, sorted like the list: a page is found among few rows, also
-        # combined with other filters. Common values are found quickly in the list itself.
+        # Rare filter values have their own index, sorted like the list. A page is then found among
+        # few rows, even with other filters. Common values are found quickly in the list itself.
         indexes = (
             models.Index(fields=_NEWEST_FIRST, name="payment_by_time"),
             models.Index(fields=("client_id", *_NEWEST_FIRST), name="payment_by_client"),
@@ -182,7 +182,7 @@ class PaymentSummary(models.Model):
                 name="review_by_client",
                 condition=_IN_REVIEW,
             ),
-            # For searches of the queue: each of many customers may have many payments.
+            # For searches of the queue, which may find many customers with many payments each.
             models.Index(
                 fields=("customer_id", "review_deadline", "payment_id"),
                 name="review_by_customer",
@@ -212,9 +212,10 @@ class DailyStatistics(models.Model):
     """Sums of one client's payments in one currency on one UTC day.
 
     Totals count on the day of initiation, outcomes on the day of the outcome, reviews on the day of
-    flagging. Disputes count on two days: `payment_day_` on that of their payment's initiation,
-    `dispute_day_` on that of their opening. Lost ones took money. Counters may be negative for a while: a
-    batch may decrease one before another batch increases it.
+    flagging. Disputes count on two days: in the `payment_day_` columns on the day of their
+    payment's initiation, in the `dispute_day_` columns on the day of their opening. Lost disputes
+    are those that took money. A counter may be negative for a while, because one batch may decrease
+    it before another batch increases it.
     """
 
     key = models.CharField(primary_key=True, max_length=60, editable=False)  # day, client, currency
@@ -282,7 +283,7 @@ class CustomerActivity(models.Model):
 
 
 class EventIndex(models.Model):
-    """Columns that clients and staff find events by. Such indexes on the log would slow each append."""
+    """Columns by which clients and staff find events. Indexes on the log would slow each append."""
 
     position = models.BigIntegerField(primary_key=True)
     aggregate_id = models.UUIDField(verbose_name="payment")

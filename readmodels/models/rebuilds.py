@@ -1,4 +1,4 @@
-"""Rebuilds that staff started on screen, with their reports. They are in no event: back them up."""
+"""Rebuilds that staff started on screen, with their reports. Back them up: no event has them."""
 
 from datetime import datetime
 from typing import ClassVar, Final
@@ -7,11 +7,14 @@ from uuid import uuid4
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-_DIGITS: Final = 64  # of a SHA-256
+_DIGITS: Final = 64  # hexadecimal digits of a SHA-256
 
 
 class RunState(models.TextChoices):
-    """`COMPARED` waits until a person confirms its report. The first and the third need a worker."""
+    """The state of a run.
+
+    `COMPARED` waits until a person confirms the report. `COMPARING` and `SWAPPING` need a worker.
+    """
 
     COMPARING = "comparing"
     COMPARED = "compared"
@@ -26,7 +29,7 @@ ENDED: Final = (RunState.SWAPPED, RunState.CANCELLED, RunState.FAILED)
 
 
 class StepKind(models.TextChoices):
-    """What happened to a run. `CHANGED`: its report no longer held, so nothing was swapped."""
+    """What happened to a run. `CHANGED`: its report was no longer true, so nothing was swapped."""
 
     REQUESTED = "requested"
     COMPARED = "compared"
@@ -45,8 +48,8 @@ def _in(field: str, values: tuple[str, ...] | list[str]) -> models.Q:
 class RebuildRun(models.Model):
     """A rebuild of projections: a comparison, then a swap if a person confirms it.
 
-    An active run without a lease waits for a worker. One whose lease has ended is stalled: its worker was
-    killed.
+    An active run without a lease waits for a worker. An active run whose lease has ended is
+    stalled, because its worker was killed.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -115,7 +118,7 @@ class RebuildRun(models.Model):
 
 
 class RebuildStep(models.Model):
-    """What a person or a worker did to a run, in the transaction in which it happened."""
+    """What a person or a worker did to a run, recorded in the same transaction."""
 
     run = models.ForeignKey(RebuildRun, on_delete=models.CASCADE, related_name="steps")
     kind = models.CharField(max_length=9, choices=StepKind.choices)

@@ -1,4 +1,4 @@
-"""The projections of the work of reviewers, in addition to those in `projections`."""
+"""Projections of the reviewers' work, in addition to those in `projections`."""
 
 from django.db import models
 
@@ -9,9 +9,9 @@ class ReviewDay(models.Model):
     Everything counts on the day of its event, except overturned approvals: they count on the day of the
     approval. An approval is overturned while the payment is known to be fraud.
 
-    Decisions with a known claim are in one `worked_` column, by the time since the claim. Final decisions
-    are in one `waited_` column, by the time since the flagging. Columns add up over days and reviewers, so
-    percentiles of any period can be estimated.
+    Each decision with a known claim counts in one `worked_` column, by the time since the claim.
+    Each final decision counts in one `waited_` column, by the time since the flagging. Columns can
+    be added up over days and reviewers, so percentiles of any period can be estimated.
     """
 
     pk = models.CompositePrimaryKey("day", "currency", "reviewer")

@@ -1,4 +1,4 @@
-"""Saved views of staff. They are in no event, so no rebuild can restore them."""
+"""Saved views of staff. No event records them, so no rebuild can restore them."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Final
@@ -11,7 +11,7 @@ LONGEST_QUERY: Final = 1_000
 
 
 class SavedView(models.Model):
-    """The filters and the order of a list, as the query of its address. Without a search text."""
+    """The filters and the order of a list, as the query of its address without a search text."""
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     screen = models.CharField(max_length=30)
@@ -20,7 +20,7 @@ class SavedView(models.Model):
     shared = models.BooleanField(default=False)
     position = models.IntegerField(help_text="Orders the views of one person.")
 
-    is_start: bool  # whether the list opens with it for the person: an annotation of queries
+    is_start: bool  # annotated by queries: marks the person's default view of the list
 
     # Typed by staff: an erasure searches them for the customer, see payments.customers.free_texts.
     free_texts: ClassVar[Mapping[str, str]] = {
