@@ -1,7 +1,7 @@
 """The roles of the back office and their permissions.
 
 To give a role a right, add the right to its line in `ROLES`. `migrate` makes the groups match the
-table, `create_staff --help` prints it.
+table, and `create_staff --help` prints it.
 """
 
 from collections.abc import Iterator, Mapping

@@ -71,7 +71,7 @@ def add(person: Person, *, by: str) -> User:
 
 
 def change_role(user: User, role: str, *, by: str) -> None:
-    """Give the person this role instead of any other, also instead of superuser.
+    """Give the person this role instead of any other, including superuser.
 
     Raises NotPermitted, StaffRefused.
     """
@@ -94,7 +94,7 @@ def set_active(user: User, *, active: bool, by: str) -> None:
         user.is_active = active
         user.save(update_fields=["is_active"])
         if not active:
-            # Otherwise an activation soon afterwards would open them again.
+            # Otherwise the sessions would work again after an activation soon afterwards.
             sessions.end_all(user.pk)
 
 
@@ -132,7 +132,7 @@ def delete(user: User, *, by: str) -> None:
 
 @contextmanager
 def by_oneself(actor: str) -> Iterator[None]:
-    """Make the changes of the block one transaction of the person whose own account it changes."""
+    """Run the block in one transaction. The record names the actor, the owner of the account."""
     with transaction.atomic():
         execute(_NAME_THE_ACTOR, {"by": actor})
         yield
@@ -140,7 +140,7 @@ def by_oneself(actor: str) -> Iterator[None]:
 
 @contextmanager
 def _named(by: str) -> Iterator[None]:
-    """Make the changes of the block one transaction of the actor, who must be permitted."""
+    """Run the block in one transaction. The record names the actor, who needs the permission."""
     permissions.require(by, MANAGE)
     with by_oneself(by):
         yield

@@ -1,6 +1,6 @@
 """The record of staff accounts: who held which role when, and who changed it.
 
-Triggers on the tables of accounts and roles write it, so no way of changing them leaves it out. Other
+Triggers on the tables of accounts and roles write the record, so no change can bypass it. Other
 triggers refuse changes of the record. See the migrations.
 """
 
@@ -27,10 +27,11 @@ class Kind(models.TextChoices):
 
 
 class StaffChange(models.Model):
-    """A change of an account. `staff` is its id, without a foreign key: the record outlives the account.
+    """A change of an account.
 
-    `by` is the actor whom the use case named, or `database:` and the database role that made the change
-    otherwise, such as by a command.
+    `staff` is the account's id, without a foreign key, because the record outlives the account.
+    `by` is the actor whom the use case named. For other changes, such as those by a command, it is
+    `database:` and the database role.
     """
 
     staff = models.IntegerField()
