@@ -1,4 +1,4 @@
-"""CustomerActivity: each customer's initiated payments, in the buckets of velocity rules."""
+"""CustomerActivity: each customer's initiated payments, in the time buckets of velocity rules."""
 
 from collections.abc import Mapping
 from datetime import datetime

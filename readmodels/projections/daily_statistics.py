@@ -1,6 +1,6 @@
 """DailyStatistics: counts and volumes per UTC day, client and currency.
 
-A change of the day's time zone needs a new version.
+The projection needs a new version if the time zone of its days changes.
 """
 
 from collections.abc import Mapping
@@ -120,7 +120,7 @@ def _ended(event: PaymentEvent, outcome: dict[str, int], flagged: Key | None = N
 
 
 def _disputed(event: DisputeEvent) -> Deltas:
-    """Return the change of the dispute's figures, on the day of its payment and on that of its opening."""
+    """Return how the dispute's figures change, on the day of its payment and of its opening."""
     deltas: dict[Key, dict[str, int]] = {}
     for figures, sign in ((event.before, -1), (event.after, 1)):
         if figures is None:

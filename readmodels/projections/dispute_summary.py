@@ -1,7 +1,7 @@
 """DisputeSummary: one row per dispute, for lists by due date.
 
-The domain folds the notices of a dispute. A row holds all that the next notice is compared with, except
-earlier responses: no column depends on them.
+The domain folds the notices of a dispute. A row holds everything that the next notice is compared
+with. It omits earlier responses, because no column depends on them.
 """
 
 from datetime import UTC, datetime
@@ -79,7 +79,7 @@ def key(record: RecordedPaymentEvent) -> UUID | None:
 
 
 def dispute(row: Row) -> Dispute:
-    """Return the dispute of the row, without its responses: only the latest one counts here."""
+    """Return the dispute of the row. It has only the latest of its responses."""
     return Dispute(
         dispute_id=row.dispute_id,
         kind=DisputeKind(row.kind),

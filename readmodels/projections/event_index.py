@@ -1,4 +1,4 @@
-"""EventIndex: one row per event, with the columns that clients and staff find it by."""
+"""EventIndex: one row per event, with the columns by which clients and staff find it."""
 
 from typing import Final
 

@@ -15,7 +15,7 @@ Record = RecordedEvent[Any]
 
 
 class Totals(Struct, frozen=True):
-    """SQL expressions over the columns, which a comparison adds up per `currency` and day."""
+    """SQL expressions over the columns. A comparison adds `volume` up per `currency` and `day`."""
 
     day: LiteralString
     volume: LiteralString
@@ -28,13 +28,14 @@ def aggregate_id(record: Record) -> UUID:
 class Rows(Struct, frozen=True, kw_only=True):
     """Rows of folded events: `fold(row or None, record)` returns the row after the record.
 
-    `key(record)` is the id of the row that the record changes, None if it changes none. Without it, each
-    aggregate has one row. Events of several aggregates must not change the same row.
+    `key(record)` is the id of the row that the record changes, or None if it changes none. By
+    default, each aggregate has one row. Events of several aggregates must not change the same row.
 
     `row` is a frozen struct whose fields are the model's columns, beginning with the row's id. Increase
     `version` whenever `fold` would fill the table differently.
 
-    A projection reads the events of `aggregate`, and with `event_types` no other ones.
+    A projection reads the events of `aggregate`. If `event_types` is set, it reads only these
+    types.
     """
 
     name: str

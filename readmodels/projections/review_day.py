@@ -1,6 +1,6 @@
 """ReviewDay: the work of each reviewer per UTC day and currency.
 
-A change of the day's time zone or of the limits of a histogram needs a new version.
+The projection needs a new version if the time zone of its days or the limits of a histogram change.
 """
 
 from bisect import bisect_left
@@ -146,7 +146,7 @@ PROJECTION: Final = Counters(
 
 
 def bucket(seconds: int, limits: Mapping[str, int | None]) -> str:
-    """Return the column of the histogram that counts a time."""
+    """Return the histogram column that counts a time."""
     names = list(limits)
     return names[bisect_left(names[:-1], seconds, key=lambda name: limits[name] or 0)]
 
@@ -164,7 +164,7 @@ def _decided(event: PaymentApproved | PaymentRejected, outcome: str) -> Deltas:
 
 
 def _worked(event: ReviewDecision) -> dict[str, int]:
-    """Return the time since the claim. It is unknown without a claim."""
+    """Return the columns that count the time since the claim, none if it is unknown."""
     if event.claimed_at is None:
         return {}
     seconds = _seconds(event.claimed_at, event.at)
@@ -172,7 +172,7 @@ def _worked(event: ReviewDecision) -> dict[str, int]:
 
 
 def _found(event: PaymentEvent, finding: Finding) -> Deltas:
-    """Return the approvals that turned out wrong, or right after all, on the days of the approvals."""
+    """Count approvals that turned out wrong, or right after all, on the days of the approvals."""
     sign = 1 if finding.fraud else -1
     *first, final = finding.approvals
     deltas = {
