@@ -29,14 +29,15 @@ _LONGEST_NAME: Final = 253
 _NAME: Final = re.compile(
     r"(?:(?!-)[a-z0-9_-]{1,63}(?<!-)\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII
 )
-# No zone (%): it names an interface of this machine.
+# A zone (%) is not accepted, because it names an interface of this machine.
 _BRACKETS: Final = re.compile(r"\[[0-9a-fA-F:.]+\](?::[0-9]*)?", re.ASCII)
 _INVALID_HOST: Final = "The URL's host is not valid; write IPv6 addresses as [...]."
 # Names that have a meaning only inside a network.
 _LOCAL_NAMES: Final = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
-# Unicast that is allocated for the whole Internet (IANA). All else is refused, so also IPv4 addresses that
-# are mapped, compatible or translated, and the link-local, site-local and unique-local ranges.
+# The unicast range that IANA has allocated for the whole Internet. Everything else is refused,
+# including mapped, compatible and translated IPv4 addresses, and the link-local, site-local and
+# unique-local ranges.
 _GLOBAL_IPV6: Final = ipaddress.ip_network("2000::/3")
 _FORBIDDEN: Final = tuple(
     map(
@@ -81,7 +82,7 @@ class Target(Struct, frozen=True, kw_only=True):
 
     @property
     def authority(self) -> str:
-        """The host, and the port unless it is the scheme's."""
+        """Return the host, and the port unless it is the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -106,7 +107,7 @@ def check_url(url: str, *, debug: bool, resolver: Resolver = resolve) -> str:
 
 
 def parse(url: str, *, debug: bool) -> Target:
-    """Return the parts of a URL that is valid as far as its text shows. Raises InvalidUrl."""
+    """Return the parts of the URL, after checking its text only. Raises InvalidUrl."""
     _check_length(url)
     # Parsers differ in how they read these characters, and some read other digits as ASCII.
     if not re.fullmatch(r"[!-~]+", url) or re.search(r'[\\<>"^`{|}]', url):

@@ -1,7 +1,7 @@
 """Connections to endpoints, limited in time and bytes.
 
-`http.client` speaks HTTP over a socket that this module opens. It cannot open one itself, so each
-connection goes to an address that was checked.
+`http.client` speaks HTTP over a socket that this module opens. It is not allowed to open one
+itself, so each connection goes to an address that was checked.
 """
 
 import socket
@@ -16,7 +16,7 @@ from typing import Any, Final
 from readmodels.webhooks.addresses import Address, Target
 
 CONNECT_SECONDS: Final = 3.0
-# The size of a whole answer, headers and framing included.
+# The most bytes of a whole answer, including headers and framing.
 MOST_BYTES: Final = 128 * 1024
 _MOST_ADDRESSES: Final = 4
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)  # Linux
@@ -61,7 +61,8 @@ class BudgetSocket(socket.socket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         if _QUICKACK is not None:
-            # Otherwise a server that writes head and body apart waits 40 ms for the ACK in between.
+            # Otherwise a server that writes head and body separately waits 40 ms for the ACK in
+            # between.
             self.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         self.settimeout(self.budget.left())
         count = super().recv_into(*args, **kwargs)
@@ -87,7 +88,7 @@ class Connection:
         self.http.sock = self._socket
 
     def use(self, budget: Budget) -> HTTPConnection:
-        """Let the next request take this budget."""
+        """Return the HTTP connection for the next request, which gets this budget."""
         self._socket.budget = budget
         return self.http
 
@@ -142,7 +143,7 @@ def _connect(port: int, addresses: Sequence[Address], budget: Budget) -> BudgetS
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Verify certificates and host names against the system's authorities."""
+    """Return a context that verifies certificates and host names by the system's authorities."""
     context = ssl.create_default_context()
     context.sslsocket_class = TlsBudgetSocket
     return context

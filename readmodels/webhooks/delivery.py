@@ -33,20 +33,20 @@ from readmodels.webhooks.sending import Answer, Sender
 
 logger = logging.getLogger(__name__)
 
-# After its turn an endpoint goes to the end of the queue, so that others get theirs.
+# After its turn an endpoint goes to the end of the queue, so that other endpoints get theirs.
 TURN_SECONDS: Final = 20.0
 _PAGE: Final = 100
-# Due held payments in a round, and the events of each.
+# The most due held payments in a round.
 _MOST_DUE: Final = 20
-# Between the end of the longest request and the end of the lease: to record the results.
+# Seconds to record the results, between the end of the longest request and the end of the lease.
 _TO_RECORD: Final = 1.0
 
-# Set when the worker shuts down: turns end after the requests that are out.
+# Set when the worker shuts down. Turns then end after the requests in progress.
 stopping: Final = threading.Event()
 
 
 class End(Enum):
-    """Why a turn ended. `NOT_DUE`: the lease was taken, or nothing may be sent now."""
+    """Why a turn ended. `NOT_DUE`: another worker has the lease, or nothing may be sent now."""
 
     NOT_DUE = auto()
     DONE = auto()
@@ -85,7 +85,7 @@ def deliver(
 
 
 class _Turn:
-    """The holder of a lease."""
+    """A turn, during which the worker holds the endpoint's lease."""
 
     def __init__(
         self,
@@ -113,7 +113,10 @@ class _Turn:
         return End.DONE
 
     def _send_test(self, test_id: UUID) -> bool:
-        """Send a test message once. It changes nothing else. Return whether this still holds the lease."""
+        """Send a test message once. Its outcome changes nothing else.
+
+        Return whether this turn still holds the lease.
+        """
         lease, at = self._lease, self._now()
         message = Message.of_test(test_id, lease.endpoint_id, at=at)
         answer = self._send(message, at)
@@ -168,7 +171,7 @@ class _Turn:
         return list(groups.values())
 
     def _of_held(self, due: Sequence[Due], upto: int) -> list[Group]:
-        """Return the events of held payments from the first that was not delivered.
+        """Return the events of held payments, from the first undelivered one on.
 
         Events of the page are included, because the cursor moves past them.
         """
@@ -188,7 +191,7 @@ class _Turn:
 
     def _send(self, message: Message, at: datetime) -> Answer:
         if not self._secrets:
-            # Shown among the attempts, like an answer.
+            # The error is shown among the attempts, like an answer.
             return Answer(error=str(UnreadableSecret()), milliseconds=0)
         headers = signing.headers(
             message.id, at, message.body, secrets=self._secrets, pairs=self._pairs
@@ -211,7 +214,7 @@ _ALL: Final = tuple(EVENT_TYPES)
 
 
 def _secrets(lease: Lease) -> list[bytes]:
-    """Return the secrets that sign, none if the current one is not readable."""
+    """Return the secrets to sign with, none if the current one is not readable."""
     try:
         secrets = [keys.secret_bytes(keys.decrypt(lease.secret))]
     except UnreadableSecret:

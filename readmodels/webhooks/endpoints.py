@@ -1,8 +1,8 @@
 """The use cases of endpoints, for the API, the back office and the command line.
 
-Each takes one short transaction, logs the change, and refuses actors who may not make it: `by` is the
-endpoint's client, the service, an operator, or a staff member with the permission. Those that move the cursor
-end the lease, so that a delivery in progress cannot move it back.
+Each takes one short transaction, logs the change, and refuses actors who may not make it: `by` is
+the endpoint's client, the service, an operator, or a staff member with the permission. Use cases
+that move the cursor end the lease, so that a delivery in progress cannot move the cursor back.
 """
 
 import logging
@@ -32,7 +32,7 @@ logger: Final = logging.getLogger(__name__)
 MANAGE: Final = "webhooks.manage_endpoint"
 # The actor of changes that the service makes by itself.
 SERVICE: Final = actors.system("webhooks")
-# Both secrets sign for so long after a rotation.
+# Both secrets sign for this long after a rotation.
 OVERLAP: Final = timedelta(hours=24)
 _WITHOUT_LEASE: Final[Mapping[str, object]] = {"lease": None, "leased_until": None}
 _DELETED_AT_ONCE: Final = 10_000  # attempts of a deleted endpoint, in one transaction
@@ -47,8 +47,8 @@ WITH deleted AS (
        RETURNING 1)
 SELECT count(*) FROM deleted
 """
-# Events that were recorded at about the same time may have positions in another order. The lowest position of
-# many leaves none of them out.
+# The positions of events that were recorded at about the same time may be in another order. The
+# lowest of many positions skips none of these events.
 _BEFORE: Final = """
 SELECT min(position) - 1
   FROM (SELECT position FROM readmodels_eventindex WHERE recorded_at >= %(since)s
@@ -57,14 +57,14 @@ SELECT min(position) - 1
 
 
 class TooManyEndpoints(Exception):
-    """The client has as many endpoints as it may have."""
+    """The client has reached the limit of endpoints."""
 
     def __init__(self) -> None:
         super().__init__(f"A client can have {MOST_ENDPOINTS} endpoints. Delete one first.")
 
 
 class UrlTaken(Exception):
-    """Another endpoint of the client has the URL. It would receive each event twice."""
+    """Another endpoint of the client has the URL, which would receive each event twice."""
 
     def __init__(self, endpoint_id: UUID) -> None:
         super().__init__(f"The endpoint {endpoint_id} has this URL.")
@@ -72,11 +72,11 @@ class UrlTaken(Exception):
 
 
 class EndpointGone(Exception):
-    """The endpoint was deleted meanwhile."""
+    """The endpoint has been deleted."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """The settings of an endpoint. UNSET keeps the old value. An empty `event_types` stands for all.
+    """The settings of an endpoint. UNSET keeps the old value. An empty `event_types` means all.
 
     The caller has checked the description and the types.
     """
@@ -127,7 +127,7 @@ def change(endpoint: Endpoint, settings: Settings, *, at: datetime, by: str) -> 
             _refuse_taken(_lock(endpoint.client_id).exclude(pk=endpoint.pk), settings)
             _begin(endpoint, at, **values)
         elif "event_types" in values:
-            # The holder of the lease would skip events of a type that it does not know.
+            # End the lease, because its holder would skip events of a type that it does not know.
             _update(endpoint, at, **values, **_WITHOUT_LEASE)
             _wake(endpoint)
         else:
@@ -142,7 +142,7 @@ def delete(endpoint: Endpoint, *, at: datetime, by: str) -> None:
     while execute(_DELETE_ATTEMPTS, parameters) == [(_DELETED_AT_ONCE,)]:
         pass
     with transaction.atomic():
-        # A test that is being recorded would add an attempt in between.
+        # Without the lock, a test that is being recorded could add an attempt in between.
         _row(endpoint).select_for_update().first()
         _row(endpoint).delete()
     _log(endpoint, "deleted", by)
@@ -151,8 +151,8 @@ def delete(endpoint: Endpoint, *, at: datetime, by: str) -> None:
 def rotate_secret(endpoint: Endpoint, *, at: datetime, by: str) -> str:
     """Replace the secret, and return the new one. The old one signs for 24 more hours.
 
-    Another rotation in that time keeps the old one, and drops the one between. So a client whose answer was
-    lost can rotate again. Raises NotPermitted and NotConfigured.
+    Another rotation in that time keeps the old secret and drops the one in between. So a client
+    that did not get the answer can rotate again. Raises NotPermitted and NotConfigured.
     """
     _require(endpoint.client_id, by)
     secret = keys.new_secret()
@@ -183,7 +183,7 @@ def disable(endpoint: Endpoint, *, reason: str, at: datetime, by: str) -> None:
 
 
 def resume(endpoint: Endpoint, *, at: datetime, by: str) -> None:
-    """Deliver from the cursor on, and try held payments again, without waiting for the next step.
+    """Deliver from the cursor on, and try held payments again, both at once.
 
     Raises NotPermitted.
     """
@@ -196,7 +196,8 @@ def resume(endpoint: Endpoint, *, at: datetime, by: str) -> None:
 def replay(endpoint: Endpoint, *, after: int, at: datetime, by: str) -> None:
     """Deliver the events after a position again. Raises NotPermitted and PositionAhead.
 
-    Held payments after it are delivered in their order again. A position after the cursor skips events.
+    Held payments after the position are delivered in their order again. A position after the cursor
+    skips events.
     """
     _require(endpoint.client_id, by)
     reading.check_in_log(after)
@@ -208,7 +209,7 @@ def replay(endpoint: Endpoint, *, after: int, at: datetime, by: str) -> None:
 
 
 def replay_since(endpoint: Endpoint, *, since: datetime, at: datetime, by: str) -> None:
-    """Deliver the events recorded since a time again. Skips none that is not delivered yet.
+    """Deliver the events recorded since a time again. Skips no undelivered event.
 
     Raises NotPermitted.
     """
@@ -223,9 +224,9 @@ def position_before(since: datetime) -> int:
 
 
 def request_test(endpoint: Endpoint, *, at: datetime, by: str) -> str:
-    """Send a test message next, also to a paused endpoint; return its id. It replaces a waiting one.
+    """Send a test message next, also to a paused endpoint, and return its id.
 
-    Raises NotPermitted.
+    It replaces a test that still waits. Raises NotPermitted.
     """
     _require(endpoint.client_id, by)
     test_id = uuid4()
@@ -278,7 +279,7 @@ def _begin(endpoint: Endpoint, at: datetime, **values: object) -> None:
         **_WITHOUT_LEASE,
         **values,
     )
-    # After the endpoint's row: a delivery locks them in this order, too.
+    # After the endpoint's row, because a delivery locks the rows in this order too.
     endpoint.held.update(next_attempt_at=at)
     _wake(endpoint)
 
@@ -300,7 +301,7 @@ def _given(settings: Settings) -> dict[str, object]:
 
 
 def _update(endpoint: Endpoint, at: datetime, **values: object) -> None:
-    """Change these columns only, of the row and of the object. A delivery may change others meanwhile.
+    """Change only these columns, in the row and in the object. A delivery may be changing others.
 
     Raises EndpointGone.
     """

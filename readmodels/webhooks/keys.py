@@ -1,9 +1,9 @@
 """Keys of webhooks, all derived from settings.WEBHOOK_KEYS.
 
-Each endpoint has its own secret for `v1` signatures, stored encrypted. For `v1a` signatures the service has
-one Ed25519 key pair per webhook key, and publishes the public keys. The first webhook key encrypts. All of
-them decrypt and sign, so a key can be replaced: put a new one first, and remove the old one once it has
-encrypted no endpoint's secret.
+Each endpoint has its own secret for `v1` signatures, stored encrypted. For `v1a` signatures the
+service has one Ed25519 key pair per webhook key, and publishes the public keys. The first webhook
+key encrypts. All of them decrypt and sign, so a key can be replaced: put a new one first, and
+remove the old one once no endpoint's secret is encrypted with it.
 """
 
 import base64
@@ -45,7 +45,7 @@ def new_secret() -> str:
 
 
 def secret_bytes(secret: str) -> bytes:
-    """Return the bytes of a secret, which sign."""
+    """Return the bytes of a secret, with which messages are signed."""
     return base64.b64decode(secret.removeprefix(SECRET_PREFIX))
 
 

@@ -1,7 +1,8 @@
 """Take an endpoint's lease, and record what its holder did.
 
-Each is one statement. The holder sends requests in between, without a transaction or a lock. A holder whose
-lease was taken over or ended (by a pause, a replay or a deletion) records nothing.
+Taking and recording are one statement each. In between, the holder sends requests without a
+transaction or a lock. A holder whose lease was taken over or ended (by a pause, a replay or a
+deletion) records nothing.
 """
 
 from collections.abc import Sequence
@@ -16,8 +17,9 @@ from msgspec.structs import replace
 from payments.database import execute
 from readmodels.webhooks.models import Outcome
 
-# Of one client, so that its slow endpoints leave threads to others. An endpoint is slow some seconds after
-# its lease was taken or prolonged, so fast endpoints do not wait for each other.
+# The most slow endpoints of one client at a time, so that they leave threads to other clients. An
+# endpoint counts as slow a few seconds after its lease was taken or prolonged, so fast endpoints do
+# not wait for each other.
 MOST_SLOW: Final = 4
 _SLOW_AFTER: Final = timedelta(seconds=3)
 
@@ -75,9 +77,9 @@ SELECT EXISTS (SELECT FROM holder)
 
 
 class Lease(Struct, kw_only=True):
-    """The right to send to one endpoint, and the endpoint as it was when it was taken.
+    """The right to send to one endpoint, and the endpoint as it was when the lease was taken.
 
-    `due`: events can be sent, otherwise only a test. `held` are the ids of its held payments.
+    If `due` is False, only a test can be sent. `held` has the ids of the endpoint's held payments.
     """
 
     endpoint_id: UUID
@@ -145,7 +147,10 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 class Changes(Struct, kw_only=True):
-    """The results of a round. `until` None releases the lease, `next_attempt_at` None keeps the old one."""
+    """The results of a round.
+
+    `until` None releases the lease. `next_attempt_at` None keeps the old time.
+    """
 
     position: int
     failures: int

@@ -19,8 +19,8 @@ SELECT state, count(*), count(*) FILTER (WHERE state = 'active' AND failures > 0
 _HELD: Final = """
 SELECT count(*) FROM (SELECT FROM webhooks_heldpayment LIMIT %(counted_to)s) AS held
 """
-# Pairs are compared for the reason in waking. The bounds keep a scrape fast among many endpoints and many
-# events of other types.
+# Pairs are compared for the reason given in waking.py. The limits keep a scrape fast even with many
+# endpoints, or many events of other types.
 _OLDEST: Final = """
 SELECT failing, max(extract(epoch FROM clock_timestamp() - waiting.recorded_at))::float8
   FROM (SELECT client_id, position, event_types, failures > 0 AS failing FROM webhooks_endpoint

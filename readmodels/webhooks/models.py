@@ -1,6 +1,7 @@
 """The endpoints of clients, the payments that an endpoint refused, and the attempts to deliver.
 
-No rebuild restores these tables: endpoints are settings of clients, attempts are a record.
+No rebuild restores these tables, because the log holds neither the settings of clients nor
+attempts.
 """
 
 from collections.abc import Mapping
@@ -13,11 +14,15 @@ from django.db import models
 from django.utils import timezone
 from django.utils.text import Truncator
 
-MOST_ENDPOINTS: Final = 10  # of one client
+MOST_ENDPOINTS: Final = 10  # per client
 
 
 class State(models.TextChoices):
-    """`PAUSED` is a person's choice; `DISABLED` is the service's, after too many failures or a 410."""
+    """The state of an endpoint.
+
+    `PAUSED` is requested by a person. `DISABLED` is set by the service after too many failures or a
+    410, or by an operator with a reason.
+    """
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -64,7 +69,7 @@ class Endpoint(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     disabled_reason = models.CharField(max_length=200, blank=True, default="", db_default="")
     position = models.BigIntegerField()
-    # Encrypted, see keys. The old secret signs too until the time.
+    # Encrypted, see keys.py. The old secret signs too until `old_secret_until`.
     secret = models.BinaryField(editable=False)
     old_secret = models.BinaryField(null=True, editable=False)
     old_secret_until = models.DateTimeField(null=True)
@@ -85,7 +90,7 @@ class Endpoint(models.Model):
         constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             # Its index finds the endpoints of a client.
             models.UniqueConstraint(fields=("client", "number"), name="webhooks_endpoint_number"),
-            # A repeated request to create one is refused.
+            # A repeated request to create an endpoint is refused.
             models.UniqueConstraint(fields=("client", "url"), name="webhooks_endpoint_url"),
             models.CheckConstraint(
                 condition=models.Q(number__range=(1, MOST_ENDPOINTS)),
@@ -142,7 +147,7 @@ class Endpoint(models.Model):
 
     @property
     def is_failing(self) -> bool:
-        """Whether its latest delivery failed, and the next one is to come."""
+        """Return whether the latest delivery failed and will be tried again."""
         return self.state == State.ACTIVE and self.failures > 0
 
     def is_leased(self, at: datetime) -> bool:
@@ -220,7 +225,7 @@ class Attempt(models.Model):
                 & (models.Q(status__isnull=True) | models.Q(status__range=(100, 999))),
                 name="webhooks_attempt_numbers",
             ),
-            # Of an event or of a test.
+            # An attempt is for an event or for a test.
             models.CheckConstraint(
                 condition=models.Q(position__isnull=True, payment_id__isnull=True)
                 | models.Q(position__isnull=False, position__gte=1, payment_id__isnull=False),
@@ -237,7 +242,8 @@ class Attempt(models.Model):
                 name="attempt_by_payment",
                 condition=models.Q(payment_id__isnull=False),
             ),
-            # Most attempts succeed: the indexes above find them.
+            # Only for attempts that did not succeed, which are few. The indexes above find the
+            # others.
             models.Index(
                 fields=("outcome", "-at", "-id"),
                 name="attempt_by_outcome",

@@ -23,7 +23,7 @@ from readmodels.webhooks.verdicts import Verdict
 
 # An endpoint that rejects events of more payments counts as failing, so that it cannot fill the table.
 MOST_HELD: Final = 1_000
-# Of a held payment, in one round.
+# The most events of a held payment in one round.
 MOST_OF_PAYMENT: Final = 100
 _THREADS: Final = 8
 _LONGEST_REASON: Final = 200
@@ -123,10 +123,11 @@ class Round:
         return False
 
     def _is_suspect(self, group: Group, answer: Answer) -> bool:
-        """Return whether the event alone may have made the receiver fail, as a held one certainly has.
+        """Return whether this event alone may have made the receiver fail.
 
-        It is rejected if any event is delivered in the same round. Two such answers without a delivery in
-        between mean that the endpoint fails.
+        If the endpoint works, a held event is rejected at once. Any other event is rejected if some
+        event is delivered in the same round. Two such answers without a delivery in between mean
+        that the endpoint fails.
         """
         with self._lock:
             if group.due and not self._lease.failures:
@@ -147,7 +148,10 @@ class Round:
                 group.rejected = answer
 
     def _number(self, group: Group, event: FeedEvent) -> int:
-        """Return the number of the attempt. It is known for held payments and after the cursor."""
+        """Return the number of the attempt.
+
+        It is known for held payments and for the first event after the cursor. For others it is 1.
+        """
         if group.due:
             return 1 if group.delivered else group.due.tries + 1
         return self._lease.failures + 1 if event.id == self._first else 1
@@ -286,7 +290,7 @@ def _drop(last: Tried, since: datetime, at: datetime) -> Tried:
 
 
 def _continue(changes: Changes, group: Group, *, after: int, at: datetime) -> None:
-    """Continue the payment with its next event at once."""
+    """Let the payment continue at once with the event after this position."""
     held = Held(
         payment_id=group.payment_id,
         position=after + 1,

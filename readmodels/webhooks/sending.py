@@ -42,7 +42,7 @@ _HEADERS: Final = {
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """The result of one request. An answer with an `error` is a failed attempt with any status.
+    """The result of one request. With an `error`, the attempt failed, whatever the status is.
 
     `status` is None if the endpoint sent none. `response` is the beginning of its body.
     """
@@ -59,7 +59,7 @@ class Answer(Struct, frozen=True, kw_only=True):
 
 
 class _Received(Struct):
-    """What has arrived of an answer."""
+    """The parts of an answer that have arrived."""
 
     status: int | None = None
     retry_after: timedelta | None = None
@@ -152,7 +152,7 @@ class Sender:
             try:
                 self._post(connection, *request, received, budget)
             except OSError as error:
-                # The endpoint has closed the idle connection.
+                # Otherwise the endpoint has closed the idle connection, so a new one is tried.
                 if isinstance(error, TimeoutError) or budget.received:
                     raise
             else:
@@ -185,7 +185,7 @@ class Sender:
                 connection.close()
 
     def _take(self) -> Connection | None:
-        """Return an idle connection, without those that the endpoint has closed."""
+        """Return an idle connection that the endpoint has not closed, or None."""
         while True:
             with self._lock:
                 if not self._idle:
@@ -204,7 +204,10 @@ class Sender:
 
 
 def retry_after(value: str, at: datetime) -> timedelta | None:
-    """Return how long to wait by a Retry-After header: seconds or a date. None if it is not valid."""
+    """Return how long a Retry-After header asks to wait, or None if it is not valid.
+
+    The header has seconds or a date.
+    """
     if re.fullmatch(r"[0-9]{1,9}", value):
         return timedelta(seconds=int(value))
     with suppress(ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""The Celery tasks of webhooks. They may be lost, late or doubled."""
+"""The Celery tasks of webhooks. They may be lost, late or repeated."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _KEEP: Final = timedelta(days=30)
 _PRUNED_AT_ONCE: Final = 1_000
 _PRUNE_SECONDS: Final = 30.0
-# The log names a cause once in this time.
+# The log names a cause once in this many seconds.
 _LOG_AGAIN_SECONDS: Final = 3_600
 
 _PRUNE: Final = """

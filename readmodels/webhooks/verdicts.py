@@ -6,7 +6,7 @@ from typing import Final
 
 from readmodels.webhooks.sending import Answer
 
-# They say that the endpoint is busy, not that the event is wrong.
+# These statuses say that the endpoint is busy, not that the event is wrong.
 _TRY_AGAIN: Final = frozenset(
     {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 )
@@ -15,7 +15,7 @@ _TRY_AGAIN: Final = frozenset(
 class Verdict(Enum):
     DELIVERED = auto()
     REJECTED = auto()  # the endpoint works, but refuses this event
-    UNCLEAR = auto()  # the receiver failed, at this event or at any
+    UNCLEAR = auto()  # the receiver failed, because of this event or in general
     FAILED = auto()  # the endpoint does not work
     GONE = auto()  # the endpoint wants no more messages
 

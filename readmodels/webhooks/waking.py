@@ -14,7 +14,8 @@ from readmodels.engine import wakeups
 logger = logging.getLogger(__name__)
 
 READERS: Final = wakeups.Readers("webhooks.deliver", "wake:webhooks", together=False)
-# Publishing takes time from the projection. Beat finds the others.
+# Publishing takes time from the projection, so only this many are woken per batch. Beat finds the
+# others.
 _MOST_OF_BATCH: Final = 100
 _MOST_DUE: Final = 1_000
 
@@ -27,9 +28,9 @@ SELECT endpoint.id::text
  WHERE endpoint.state = 'active' AND endpoint.next_attempt_at <= clock_timestamp()
  ORDER BY random() LIMIT %(limit)s
 """
-# Comparing pairs, and their order, leave the planner only the index of clients. With EXISTS, and one client
-# that has most entries, it would read all of them for each endpoint that is not behind. The result is in
-# random order, so that the first ones do not hide the others.
+# Pairs are compared and sorted, so that the planner can use only the index by client. With EXISTS,
+# if one client has most entries, it would read all of them for each endpoint that is not behind.
+# The result is in random order, so that the limit does not always omit the same endpoints.
 _DUE: Final = """
 SELECT endpoint.id::text
   FROM webhooks_endpoint AS endpoint
