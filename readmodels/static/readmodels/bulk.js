@@ -1,5 +1,5 @@
-// The boxes of the review queue: all of the page, a range with Shift, and how many are selected. Without
-// this file, the server reads the same boxes.
+// Selects payments of the review queue by their boxes: all on the page, or a range with Shift.
+// Counts the selected ones. Without this file, the server reads the same boxes.
 "use strict";
 
 (() => {

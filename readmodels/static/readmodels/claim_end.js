@@ -1,5 +1,5 @@
-// Counts down to the end of the person's claim, and warns two minutes before it. Without this file, the
-// page shows the time of the end. See templates/backoffice/parts/claim_end.html.
+// Counts down to the end of the person's claim, and warns two minutes before it. Without this file,
+// the page shows the end time only. See templates/backoffice/parts/claim_end.html.
 "use strict";
 
 (() => {
@@ -22,7 +22,7 @@
     const text = place.querySelector("[data-claim-text]");
     if (text) text.textContent = text.dataset.whole.replace(/\(.*\)/, left > 0 ? `(${minutes(left)} left)` : "(ended)");
     const box = place.querySelector("[data-claim-warning]");
-    // Only a new text is read aloud.
+    // Screen readers would announce the same text again.
     if (box.textContent !== warning(left)) box.textContent = warning(left);
     document.title = warning(left) ? `${left > 0 ? "Claim ends soon" : "Claim ended"}: ${title}` : title;
   }

@@ -1,4 +1,4 @@
-// Adds or proves a passkey, then sends the form of the page, which continues. Passkeys need a script. Without
+// Creates or uses a passkey, then submits the form of the page. Passkeys need a script. Without
 // this file, the page offers an authenticator app and recovery codes.
 "use strict";
 

@@ -1,6 +1,7 @@
-// Keeps an open page current: counts in the menu and on tabs, who has a payment of the queue, and the time
-// left. Rows never move: a line above the list says what is new. Without this file, pages show the state when
-// they were made. It asks nothing while the tab is hidden, and less often after errors.
+// Keeps an open page current: counts in the menu and on tabs, who has a payment of the queue, and
+// the time left. Rows never move: a line above the list says what is new. Without this file, pages
+// show the state when they were made. No requests are sent while the tab is hidden, and fewer after
+// errors.
 "use strict";
 
 (() => {
@@ -14,7 +15,7 @@
   const queue = () => document.querySelector("[data-poll]");
   const badge = () => document.querySelector("[data-waiting]");
 
-  // As time_left in readmodels/admin/base/fragments.py.
+  // The same labels as time_left in readmodels/admin/base/fragments.py.
   function timeLeft(milliseconds) {
     if (milliseconds <= 0) return ["overdue", "overdue"];
     const urgency = milliseconds < 24 * 60 * MINUTE ? "soon" : "";
@@ -69,7 +70,7 @@
       if (row) showRow(row, cells);
     }
     const news = queue()?.querySelector("[data-news]");
-    // Visible first: screen readers announce no change of a hidden region.
+    // Show the region first: screen readers do not announce changes in a hidden one.
     queue()?.classList.toggle("has-news", Boolean(answer.news));
     if (news && news.textContent !== answer.news) news.textContent = answer.news;
   }
@@ -102,7 +103,7 @@
   function wait() {
     if (timer !== null || document.hidden) return;
     const pause = Number((queue() ?? badge()).dataset.seconds) * 1000;
-    // Pages that were opened at the same time must not ask at the same time.
+    // Pages that were opened at the same time must not poll at the same time.
     const spread = 0.9 + Math.random() * 0.2;
     timer = setTimeout(poll, Math.min(pause * 2 ** failures, SLOWEST) * spread);
   }

@@ -1,5 +1,5 @@
-// Ctrl+K, or Cmd+K, goes to the search of the header, which works without this file. Where only its link
-// is shown, the keys open the page of the search.
+// Ctrl+K or Cmd+K moves the focus to the search in the header, which works without this file. Where
+// only a link to the search is shown, the keys open the search page.
 "use strict";
 
 document.addEventListener("keydown", (event) => {

@@ -1,8 +1,9 @@
-// Adds the time of the viewer's computer to times, which are in UTC: as a second line in lists of facts,
-// otherwise as the title, also of sentences with times. Without this file, times are in UTC only.
+// Adds the viewer's local time to times in UTC: as a second line in lists of facts, otherwise as
+// the title of the element, also for sentences with times. Without this file, times are in UTC
+// only.
 "use strict";
 
-// A time without a day is one of today, such as the end of a claim.
+// A time without a date is today's, such as the end of a claim.
 const SENTENCE_TIME = /(?:(\d{4}-\d\d-\d\d) )?\b(\d\d:\d\d(?::\d\d)?) UTC\b/g;
 
 function* sentences() {
