@@ -1,8 +1,8 @@
 """Fill empty tables from the log: several processes fold spans of streams, indexes come last.
 
 Streams that need parking or have a discarded event are left out of the bulk build, and applied in
-ordinary batches afterwards. If the database refuses a value of a projection, all of the projection
-is filled in ordinary batches: a sum does not show which event contributed the value.
+ordinary batches afterwards. If the database refuses a value of a projection, the whole projection
+is filled in ordinary batches, because a sum does not show which event contributed the value.
 """
 
 import gc
@@ -42,7 +42,11 @@ _LAST: Final = "SELECT coalesce(max(position), 0) FROM events_event WHERE positi
 
 
 class Folded(Struct, frozen=True):
-    """The result of a span. `left_out` are streams, and `refused` the projections with refused values."""
+    """The result of a span.
+
+    `left_out` has the streams for ordinary batches, by projection. `refused` has the projections
+    with a refused value.
+    """
 
     events: int
     left_out: Mapping[str, Sequence[UUID]]
@@ -302,7 +306,8 @@ def advance(schema: str, projection: Projection, *, upto: int) -> None:
 def _last_position(upto: int) -> int:
     """Return the position of the last event up to `upto`.
 
-    A checkpoint must not be at the horizon: after a crash, a sequence can assign that position again.
+    A checkpoint must not be at the horizon, because a sequence can assign that position again after
+    a crash.
     """
     with cursor() as cur:
         row = cur.execute(_LAST, (upto,)).fetchone()

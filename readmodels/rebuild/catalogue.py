@@ -1,7 +1,7 @@
 """Create tables with the definitions of the live ones, as the database's catalogue describes them.
 
-LIKE copies columns, defaults and storage. It omits the table's comment, owner, grants and options, and
-gives constraints and indexes other names. This module copies those.
+LIKE copies columns, defaults and storage. It omits the table's comment, owner, grants and options,
+and gives constraints and indexes other names. This module copies these too.
 """
 
 from collections.abc import Iterable
@@ -50,8 +50,9 @@ SELECT (SELECT json_agg(json_build_array(
  WHERE found.oid = format('%%I.%%I', %(schema)s::text, %(table)s::text)::regclass
 """
 
-# Objects that depend on the table or its row type and would be dropped with it: views, triggers, policies,
-# functions. Its own indexes and constraints are created again. No foreign key points to a read model.
+# Objects that depend on the table or its row type and would be dropped with it: views, triggers,
+# policies, functions. The table's own indexes and constraints are created again. No foreign key
+# points to a read model.
 _HANGING: Final = """
 SELECT pg_describe_object(classid, objid, 0)
   FROM pg_class AS found
@@ -114,7 +115,7 @@ def check_replaceable(schema: str, table: str) -> None:
 
 
 def create(table: str, definition: Definition, *, live: str, schema: str) -> None:
-    """Create an empty table in `schema`, without constraints and indexes, which follow the rows."""
+    """Create an empty table in `schema`, without constraints and indexes, which are added later."""
     _run(
         "CREATE TABLE {new} (LIKE {live} INCLUDING ALL EXCLUDING CONSTRAINTS EXCLUDING INDEXES)",
         new=sql.Identifier(schema, table),

@@ -1,7 +1,7 @@
 """Compare the rows of random streams with a fold of their events.
 
-Quick on any log, but it does not find rows without events. `rebuild(..., dry_run=True)` compares
-everything, sums included.
+This is quick on any log, but does not find rows without events. `rebuild(..., dry_run=True)`
+compares everything, sums included.
 """
 
 import random
@@ -19,7 +19,7 @@ from readmodels.projections.kinds import Rows
 from readmodels.rebuild.compare import Difference
 
 _POSITION: Final = "SELECT position FROM readmodels_checkpoint WHERE name = %s"
-# The streams that follow random ids, and the first stream after the last id.
+# For each random id the next stream, or the first stream if there is none after the id.
 _PICK: Final = """
 SELECT DISTINCT coalesce(
          (SELECT aggregate_id FROM events_event WHERE aggregate_id >= wanted
@@ -34,7 +34,7 @@ SELECT aggregate_id, min(position) FROM readmodels_parkedevent
 
 
 class Checked(Struct, frozen=True):
-    """The number of rows compared, and those that differ from the fold of their events."""
+    """The number of rows compared, and the rows that differ from the fold of their events."""
 
     projection: str
     rows: int

@@ -38,7 +38,7 @@ SELECT count(live.row), count(built.row), count(*) FILTER (WHERE live.row IS DIS
 """
 )
 _SAMPLE: Final = sql.SQL("SELECT live.texts, built.texts")
-# In the order of the keys: two comparisons of the same tables are then equal.
+# In the order of the keys, so that two comparisons of the same tables are equal.
 _DIFFERING: Final = sql.SQL(
     "WHERE live.row IS DISTINCT FROM built.row ORDER BY {key} LIMIT {sample}"
 )
@@ -76,7 +76,7 @@ class Comparison(Struct, frozen=True):
 
     projection: str
     position: int
-    live_position: int  # differs if the live table is of older code or stalled
+    live_position: int  # differs if the live table is stalled or filled by older code
     live_rows: int
     built_rows: int
     differing: int
@@ -116,7 +116,7 @@ def with_live(plan: Plan) -> list[Comparison]:
 
 @contextmanager
 def _hold(plan: Plan) -> Iterator[dict[str, int]]:
-    """Block batches until the block ends, after the running ones have ended. Yields the positions."""
+    """Wait for running batches, and hold back others until the block ends. Yields the positions."""
     checkpoint = sql.Identifier(plan.live, "readmodels_checkpoint")
     with separate_connection() as holder, holder.transaction():
         holder.execute("SET LOCAL idle_in_transaction_session_timeout = 0")

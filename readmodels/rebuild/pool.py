@@ -1,4 +1,4 @@
-"""A pool of processes for a rebuild. They end with it, even if it is killed."""
+"""A pool of processes, which end with the process that started them, even if it is killed."""
 
 import multiprocessing
 import os
@@ -52,7 +52,7 @@ def each(executor: Executor | None, work: Work[T], tasks: list[tuple[Any, ...]])
 def _begin(database: dict[str, Any]) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     django.setup()
-    # The parent's settings, which tests change.
+    # Use the parent's settings, which tests change.
     connection.settings_dict.update(database)
 
 

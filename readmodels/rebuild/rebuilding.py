@@ -160,7 +160,7 @@ def _clear_up(schema: str) -> None:
 
 @contextmanager
 def _exclusively() -> Iterator[None]:
-    """Hold the lock that admits one rebuild at a time. It ends with its session, even if that is killed.
+    """Hold the lock that admits one rebuild at a time. It ends with its session, even a killed one.
 
     Raises AlreadyRebuilding and SharedSession.
     """

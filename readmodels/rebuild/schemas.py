@@ -19,8 +19,9 @@ BUILD: Final = "readmodels_build"
 RETIRED: Final = "readmodels_retired"
 AS_OF: Final = "readmodels_as_of"
 
-# For each table that is locked against readers. Their sum is well below deadlock_timeout (a second), after
-# which PostgreSQL cancels a waiting session, and below what a reader would notice.
+# The timeout applies to each table that is locked against readers. The sum over all tables is well
+# below deadlock_timeout (a second), after which PostgreSQL cancels a waiting session. It is also
+# below what a reader would notice.
 LOCK_TIMEOUT: Final[LiteralString] = "SET LOCAL lock_timeout = '50ms'"
 # Seconds. An index that a killed rebuild was building is finished before it can be dropped.
 _PATIENCE: Final = 60.0
@@ -34,9 +35,10 @@ _LIVE: Final = """
 SELECT nspname FROM pg_class JOIN pg_namespace AS schema ON schema.oid = relnamespace
  WHERE pg_class.oid = 'readmodels_checkpoint'::regclass
 """
-# For this transaction only: a plain SET would stay on the connection for its next user. The transaction is
-# idle while this process folds, and must not be ended. With the check, the server process of a killed
-# rebuild ends within a second. Otherwise it would finish its statement, such as an index that takes minutes.
+# For this transaction only: a plain SET would stay on the connection for its next user. The
+# transaction is idle while this process folds, and must not be ended by a timeout. With the
+# connection check, the server process of a killed rebuild ends within a second. Otherwise it would
+# finish its statement, such as an index that takes minutes.
 _INSIDE: Final = """
 SELECT set_config('search_path', quote_ident(%s) || ', ' || current_setting('search_path'), true),
        set_config('idle_in_transaction_session_timeout', '0', true),
@@ -99,8 +101,9 @@ def create(schema: str) -> None:
 def drop(schema: str) -> None:
     """Drop the schema and its contents, if it exists. Raises OperationalError after a minute.
 
-    A reader whose plan is older than the swap locks the retired tables before it plans anew. This
-    therefore releases all locks and tries again, instead of waiting for one table while it holds another.
+    A reader whose plan is older than the swap locks the retired tables before it plans anew. Each
+    attempt therefore releases all its locks, instead of waiting for one table while it holds
+    another.
     """
     deadline = time.monotonic() + _PATIENCE
     while True:

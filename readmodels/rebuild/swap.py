@@ -1,9 +1,9 @@
 """Replace the live tables with the built ones without stopping readers and writers.
 
-It locks the checkpoints first, as batches do, then the tables. If a lock takes too long, it releases
-all of them and tries again, well before PostgreSQL would report a deadlock to a reader. Readers in
-READ COMMITTED see the old table or the new one. A reader in REPEATABLE READ whose snapshot is older
-than the build sees the new table empty.
+The swap locks the checkpoints first, as batches do, then the tables. If a lock takes too long, it
+releases all locks and tries again, well before PostgreSQL would report a deadlock to a reader.
+Readers in READ COMMITTED see the old table or the new one. A reader in REPEATABLE READ whose
+snapshot is older than the build sees the new table empty.
 """
 
 import random
@@ -59,7 +59,7 @@ class SwapBlocked(Exception):
     def __init__(self, pids: Sequence[int]) -> None:
         holding = f" In use by pid {', '.join(map(str, pids))}." if pids else ""
         super().__init__(
-            f"The live tables were in use all the time.{holding} Run the rebuild again."
+            f"The live tables were in use for the whole time.{holding} Run the rebuild again."
         )
 
 
@@ -101,7 +101,7 @@ def _swap(plan: Plan, definitions: Mapping[str, Definition], accept: Callable[[]
     # Only batches lock the checkpoints, and they skip a locked one. Wait long enough for a batch to end: with
     # the shorter timeout of the tables, steady traffic could keep the swap out for its whole minute.
     _run(plan, "SET LOCAL lock_timeout = '500ms'")
-    accept()  # before the locks that others wait for
+    accept()  # before taking locks that block others
     _run(plan, _LOCK_CHECKPOINTS)
     _run(plan, schemas.LOCK_TIMEOUT)
     if parking.discarded(plan.names) != plan.discarded:

@@ -1,8 +1,9 @@
 """Give an active run to one worker at a time, which holds its lease.
 
-A thread renews the lease, because an index or a comparison may take longer than LEASE. The lease of a worker
-that was killed ends. The run is then stalled until a person starts it again: a rebuild that exhausts the
-memory must not begin again by itself. A worker that lost its lease stores nothing and swaps nothing.
+A thread renews the lease, because an index or a comparison may take longer than LEASE. The lease of
+a worker that was killed ends. The run is then stalled until a person starts it again, because a
+rebuild that exhausts the memory must not begin again by itself. A worker that lost its lease stores
+nothing and swaps nothing.
 """
 
 import logging
@@ -32,7 +33,7 @@ _RENEW: Final = "UPDATE readmodels_rebuildrun SET leased_until = %(until)s WHERE
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """The right to carry out a run, and the run."""
+    """A worker's lease on a run, with the data of the run."""
 
     run_id: UUID
     token: UUID

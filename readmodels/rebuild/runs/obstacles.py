@@ -8,7 +8,7 @@ from readmodels.projections import PROJECTIONS
 from readmodels.rebuild import schemas
 from readmodels.rebuild.rebuilding import SharedSession, check_session
 
-# A rebuild creates schemas, and gives tables with other owners to these.
+# A rebuild creates schemas, and gives each new table the owner of the live one.
 _RIGHTS: Final = """
 SELECT current_user::text,
        has_database_privilege(current_database(), 'CREATE')
@@ -20,7 +20,7 @@ SELECT current_user::text,
 
 
 def find(names: Sequence[str]) -> str:
-    """Return why a rebuild of these projections is impossible, empty if nothing is known against it."""
+    """Return why a rebuild of these projections is impossible, empty if no obstacle is known."""
     try:
         check_session()
     except SharedSession:

@@ -49,8 +49,8 @@ def _row(name: str, difference: Difference) -> Any:
     projection = PROJECTIONS[name]
     if not isinstance(projection, Counters):
         return difference
-    # The row of today counts on, in both tables alike. A missing row counts as zeros: a live table adds it
-    # with the next event.
+    # Today's row keeps growing in both tables, so only its differences matter. A missing row is
+    # equal to zeros, because the live table adds it with the next event.
     amounts = {
         column: int(built or 0) - int(live or 0)
         for column, (live, built) in difference.columns.items()

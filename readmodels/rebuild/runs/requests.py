@@ -1,6 +1,6 @@
 """The use cases of rebuilds on screen. Each takes one short transaction and records who did it.
 
-`by` is an actor id. Each raises NotPermitted for those who may not repair projections.
+`by` is an actor id. Each raises NotPermitted if the actor may not repair projections.
 """
 
 import logging
@@ -56,7 +56,7 @@ class ReportChanged(Exception):
 
 
 class WrongState(Exception):
-    """The run is in a state in which the command is impossible."""
+    """The state of the run does not allow the command."""
 
     def __init__(self, run: RebuildRun) -> None:
         super().__init__(f"This rebuild is {run.state} now.")
@@ -76,7 +76,7 @@ def request(names: Sequence[str], *, by: str, at: datetime) -> RebuildRun:
 
 
 def confirm(run_id: UUID, *, digest: str, by: str, at: datetime) -> None:
-    """Ask the workers to build again, and to swap if the report with this digest still holds.
+    """Ask the workers to build again, and to swap if the report with this digest is still true.
 
     Raises UnknownRun, WrongState, ReportChanged, AnotherRun.
     """
@@ -92,7 +92,7 @@ def confirm(run_id: UUID, *, digest: str, by: str, at: datetime) -> None:
     run = find(run_id)
     if run.state == RunState.COMPARED:
         raise ReportChanged
-    if run.state != RunState.SWAPPING or run.confirmed != digest:  # else a double click
+    if run.state != RunState.SWAPPING or run.confirmed != digest:  # otherwise a double click
         raise WrongState(run)
 
 

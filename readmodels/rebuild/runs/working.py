@@ -1,4 +1,4 @@
-"""Carry out the run that waits: compare, or swap if the report still holds that a person confirmed."""
+"""Carry out the run that waits: compare, or swap if the confirmed report is still true."""
 
 import logging
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _LONGEST_ERROR: Final = 500
 
 
 class ComparisonChanged(Exception):
-    """The tables differ in another way than the confirmed report says."""
+    """The tables no longer differ in the way that the confirmed report says."""
 
     def __init__(self, comparisons: Sequence[Comparison]) -> None:
         super().__init__("The comparison has changed since it was confirmed.")
@@ -58,7 +58,8 @@ def _work(lease: Lease) -> None:
     except LeaseLost:
         raise
     except AlreadyRebuilding as error:
-        # In a terminal, or by a run that was cancelled and is about to end. The next turn tries again.
+        # The other rebuild runs in a terminal, or for a cancelled run that is about to end. The
+        # next turn tries again.
         leases.end(lease, error=str(error))
     except ComparisonChanged as changed:
         _report(lease, StepKind.CHANGED, changed.comparisons, confirmed="")
@@ -76,7 +77,7 @@ def _carry_out(lease: Lease) -> None:
     projections = _projections(lease)
     progress = leases.showing(lease, total=horizon.last_position())
     if lease.state is RunState.COMPARING:
-        for projection in projections:  # now, and not after a person has read the report
+        for projection in projections:  # fail now, not after a person has read the report
             catalogue.check_replaceable(schemas.live(), projection.model._meta.db_table)
         rebuilt = rebuild(projections, dry_run=True, progress=progress)
         _report(lease, StepKind.COMPARED, rebuilt.comparisons)
@@ -93,7 +94,7 @@ def _projections(lease: Lease) -> list[Projection]:
 
 
 def _accept(lease: Lease, comparisons: Sequence[Comparison]) -> None:
-    """Store the swap in its own transaction, so that neither happens without the other.
+    """Record the swap in the swap's transaction, so that neither happens without the other.
 
     Raises ComparisonChanged and LeaseLost, which prevent the swap.
     """
