@@ -1,4 +1,4 @@
-"""Agreement of second reviews with the decisions, and the share of decisions that were chosen.
+"""Agreement of second reviews with the decisions, and the share of decisions chosen for one.
 
 Everything counts on the day of the decision. A first approval counts as a decision of its own.
 """
@@ -18,14 +18,14 @@ from payments.domain.payment.events import PaymentApproved, PaymentRejected
 from readmodels.models import EventIndex, ReviewDay, SecondReview
 from readmodels.queries.analytics import Period
 
-# Fewer say too little about a person.
+# Fewer second reviews say too little about a person.
 LEAST: Final = 20
-# Second reviews wait for less than the last age, or longer.
+# The limits of the age groups of open second reviews. The last group has no limit.
 AGES: Final = (timedelta(days=1), timedelta(days=3), timedelta(days=7))
-# Ages are read of at most so many open ones, the longest waiting ones.
+# Ages are read for at most this many open second reviews, those that have waited longest.
 MOST: Final = 10_000
 _FINAL: Final = (PaymentApproved.event_type, PaymentRejected.event_type)
-_Z: Final = 1.96  # 95 % of a normal distribution are within so many standard deviations
+_Z: Final = 1.96  # 95 % of a normal distribution are within this many standard deviations
 
 _CELLS: Final = """
 SELECT {key},
@@ -53,7 +53,7 @@ SELECT width_bucket(%(at)s - requested_at, %(ages)s::interval[]), count(*)
 
 
 class Agreement(Struct, frozen=True, kw_only=True):
-    """The verdicts of one group: how many approvals and rejections the second reviewers shared.
+    """How often the second reviewers confirmed the approvals and rejections of one group.
 
     `approved_rejected` counts decisions to approve that the second reviewer would have rejected.
     """
@@ -78,12 +78,12 @@ class Agreement(Struct, frozen=True, kw_only=True):
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Return Wilson's interval of 95 % for the share of same verdicts."""
+        """Return Wilson's 95 % interval for the share of decisions that were confirmed."""
         return wilson(self.same, self.count)
 
     @property
     def kappa(self) -> float | None:
-        """Return Cohen's kappa, None if both sides gave the same verdict on all payments."""
+        """Return Cohen's kappa, or None if both sides gave only approvals or only rejections."""
         n = self.count
         approved = self.approved_approved + self.approved_rejected
         second_approved = self.approved_approved + self.rejected_approved
@@ -95,7 +95,7 @@ class Agreement(Struct, frozen=True, kw_only=True):
 
 
 def wilson(part: int, whole: int) -> tuple[float, float]:
-    """Return Wilson's interval of 95 % for the share `part` of `whole`, which is above 0."""
+    """Return Wilson's 95 % interval for `part` as a share of `whole`, which is above 0."""
     share, square = part / whole, _Z * _Z
     center = (share + square / (2 * whole)) / (1 + square / whole)
     spread = share * (1 - share) / whole + square / (4 * whole * whole)
@@ -112,7 +112,7 @@ class Share(Struct, frozen=True):
 
 
 def unreviewed_decisions(*, since: datetime) -> Iterator[FinalDecision]:
-    """Yield the final decisions since then for which no second review was requested."""
+    """Yield the final decisions from `since` on for which no second review was requested."""
     known = SecondReview.objects.filter(decided_at__gte=since).values_list("payment_id", flat=True)
     requested = set(known)
     decisions = EventIndex.objects.filter(event_type__in=_FINAL, recorded_at__gte=since)
@@ -122,18 +122,21 @@ def unreviewed_decisions(*, since: datetime) -> Iterator[FinalDecision]:
 
 
 def by_reviewer(period: Period, *, reviewer: str | None = None) -> dict[str, Agreement]:
-    """Return the agreement of each reviewer with `LEAST` second reviews, or of one of them."""
+    """Return the agreement by reviewer, for reviewers with at least `LEAST` second reviews."""
     found = _cells("verdict.reviewer, NULL::boolean", period, reviewer)
     return {actor: agreement for (actor, _), agreement in found.items()}
 
 
 def by_reason(period: Period) -> dict[tuple[str, bool], Agreement]:
-    """Return the agreement by the reason of the decision, and whether it was an approval."""
+    """Return the agreement by the reason for the decision, and by whether it was an approval."""
     return _cells("verdict.reason, verdict.approved", period, None)
 
 
 def chosen(period: Period, *, but: str) -> list[Share]:
-    """Return the share of each day with decisions, the newest first, without those of the actor `but`."""
+    """Return the share for each day with decisions, newest first.
+
+    Decisions by the actor `but` are left out.
+    """
     within = SecondReview.objects.filter(
         decided_at__gte=_midnight(period.first),
         decided_at__lt=_midnight(period.last + timedelta(days=1)),
@@ -151,9 +154,9 @@ def chosen(period: Period, *, but: str) -> list[Share]:
 
 
 def waiting(at: datetime, *, but: str) -> dict[int, int]:
-    """Return the numbers of open second reviews by the number of the `AGES` that they have reached.
+    """Return the number of open second reviews by how many of the `AGES` they have reached.
 
-    Those of the actor's own decisions, `but`, are left out.
+    Reviews of decisions by the actor `but` are left out.
     """
     parameters = {"at": at, "ages": list(AGES), "but": but, "most": MOST}
     return dict(execute(_AGES, parameters))

@@ -1,4 +1,4 @@
-"""Sums over days of payments and of the work of reviewers. They never read single payments."""
+"""Add up daily sums of payments and of reviewers' work. No query reads single payments."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -47,7 +47,7 @@ def payments_of(rows: QuerySet[DailyStatistics], column: str) -> dict[Any, dict[
 def reviews_by(
     column: str, period: Period, *, reviewer: str | None = None
 ) -> dict[Any, dict[str, int]]:
-    """Return the sums of reviews by "currency", "day" or "reviewer", of one reviewer or of all."""
+    """Return the sums of reviews by "currency", "day" or "reviewer", for one reviewer or all."""
     rows = _within(ReviewDay.objects.all(), period)
     if reviewer is not None:
         rows = rows.filter(reviewer=reviewer)

@@ -1,4 +1,4 @@
-"""How much of the time for a review has passed, and sums over the payments that wait.
+"""How much of a review's time has passed, and sums over the payments that wait.
 
 A level is a share of the time in percent. The levels of payments that wait follow from the queue alone.
 `readmodels.deadline_levels` remembers which of them were reported.
@@ -15,9 +15,9 @@ from msgspec import Struct
 from payments.database import execute
 
 LEVELS: Final = (50, 80, 100)
-# Payments wait for less than the last age, or longer.
+# The limits of the age groups of waiting payments. The last group has no limit.
 AGES: Final = (timedelta(hours=1), timedelta(hours=4), timedelta(days=1), timedelta(days=3))
-# Sums read at most so many payments, those with the earliest deadlines.
+# Sums cover at most this many payments, those with the earliest deadlines.
 MOST: Final = 10_000
 
 _SUMS: Final = """
@@ -46,8 +46,8 @@ SELECT count(*) > %(most)s
 class Waiting(Struct, frozen=True):
     """Payments in one currency of one age, snoozed or not.
 
-    `age` is the number of the `AGES` that they have reached. `past` counts those that have reached each of
-    the `LEVELS`, `due_soon` those due within 24 hours.
+    `age` says how many of the `AGES` they have reached. For each of the `LEVELS`, `past` counts the
+    payments that have reached it. `due_soon` counts those due within 24 hours.
     """
 
     currency: str
@@ -61,7 +61,7 @@ class Waiting(Struct, frozen=True):
 
 
 def waiting(at: datetime) -> list[Waiting]:
-    """Return sums of the payments that wait, of the `MOST` most urgent ones, by currency and age."""
+    """Return sums over the `MOST` most urgent payments that wait, by currency and age."""
     parameters = {"at": at, "soon": at + timedelta(days=1), "ages": list(AGES), "most": MOST}
     return [
         Waiting(currency, age, snoozed, count, amount, soon, (half, most, over), seconds)

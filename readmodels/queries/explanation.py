@@ -32,7 +32,7 @@ _WINDOWS: Final = {Window.HOUR: "an hour", Window.DAY: "a day"}
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
-    """The outcome in one or two sentences, and lists of lines, empty if the risk was not assessed."""
+    """The outcome in one or two sentences, and lines of details if the risk was assessed."""
 
     outcome: str
     score: str = ""
@@ -49,8 +49,9 @@ def explain(
 ) -> Explanation:
     """Explain what the rules decided. Decisions of reviewers are in the payment's history.
 
-    `policy` is the one that the assessment names, or None if the log does not hold it. Without it, the
-    numbers of the rules that fired are unknown: events store those of near misses only.
+    `policy` is the one that the assessment names, or None if the log does not hold it. Without it,
+    the numbers of the rules that fired are unknown, because events store numbers only for near
+    misses.
     """
     risk = payment.risk
     if risk is None:

@@ -1,4 +1,4 @@
-"""Percentiles of counts per range of time."""
+"""Percentiles of times, estimated from counts per range of time."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,10 +15,10 @@ class Estimate(Struct, frozen=True):
 def percentile(
     counts: Sequence[int], limits: Sequence[int | None], share: float
 ) -> Estimate | None:
-    """Return the time that `share` of all took at most, None without counts.
+    """Return the time that `share` of all counted cases did not exceed, or None without counts.
 
-    Within a range, times are assumed to be spread evenly. Counts may be negative for a moment: they count
-    as zero.
+    Within a range, times are assumed to be spread evenly. A count that is negative for a moment is
+    taken as zero.
     """
     kept = [max(0, count) for count in counts]
     rank = share * sum(kept)

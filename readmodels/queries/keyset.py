@@ -35,8 +35,8 @@ def order(fields: Sequence[str], *, ascending: bool) -> list[str]:
 def beyond(fields: Sequence[str], values: Sequence[Any], *, ascending: bool) -> Q:
     """Return the condition for rows after the one with these values.
 
-    `fields` are one or two fields, which are unique together. The first condition lets an index begin at the
-    row.
+    `fields` are one or two fields, which are unique together. The first condition lets an index
+    scan begin at the row.
     """
     way = "gt" if ascending else "lt"
     first, *rest = fields

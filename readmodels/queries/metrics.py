@@ -25,7 +25,9 @@ class Reviews(Collector):
             counts[each.currency] = counts.get(each.currency, 0) + each.count
             oldest[each.currency] = max(oldest.get(each.currency, 0.0), each.oldest_seconds)
         yield _by_currency("waiting", f"Payments that wait for review, {_UPTO}.", counts)
-        yield _by_currency("oldest_seconds", "Longest time since a flagging.", oldest)
+        yield _by_currency(
+            "oldest_seconds", "Longest time since a waiting payment was flagged.", oldest
+        )
         past = GaugeMetricFamily(
             "payments_reviews_past_deadline_percent",
             f"Payments that wait and have used this share of their time or more, {_UPTO}.",

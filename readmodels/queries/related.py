@@ -1,7 +1,7 @@
 """The payments of one customer, and those with one card: counts and sums by currency and status.
 
-A customer may have millions of payments. Therefore only the latest ones are read, at most `MOST`. The time is
-bounded, and no further counters slow the projections down.
+A customer may have millions of payments. Therefore only the latest `MOST` payments are read. That
+bounds the time without more counters, which would slow the projections down.
 """
 
 from typing import Final
@@ -41,7 +41,7 @@ class Sum(Struct, frozen=True, kw_only=True):
 class Totals(Struct, frozen=True, kw_only=True):
     """The sums of the latest payments, and the number of customers who made them.
 
-    `has_older` is whether there are older payments, which the sums leave out.
+    If `has_older` is True, there are older payments, which the sums leave out.
     """
 
     sums: tuple[Sum, ...]

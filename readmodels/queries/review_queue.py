@@ -17,7 +17,7 @@ PAGE: Final = 500
 
 BY_DEADLINE: Final = Order(fields=("review_deadline", "payment_id"), ascending=True)
 BY_AGE: Final = Order(fields=("flagged_at", "payment_id"), ascending=True)
-# Of payments in one currency: amounts of different currencies have no order.
+# Only for payments in one currency: amounts in different currencies cannot be compared.
 BY_AMOUNT: Final = Order(fields=("amount", "payment_id"), ascending=False)
 
 # The status is a literal: with a parameter a prepared plan could not use the partial index.
@@ -27,7 +27,7 @@ SELECT review_deadline, payment_id FROM readmodels_paymentsummary
    AND (review_deadline, payment_id) > (%(deadline)s, %(payment_id)s)
  ORDER BY review_deadline, payment_id LIMIT %(limit)s
 """
-# Claims in the read model, and those in events that it has not read yet.
+# Claims in the read model, and claims in events that it has not read yet.
 _HELD: Final = """
 SELECT payment_id FROM readmodels_paymentsummary
  WHERE status = 'pending_review' AND claimed_by = %(reviewer)s AND claimed_until > %(at)s
@@ -76,7 +76,8 @@ def unclaimed(at: datetime) -> Q:
 def decidable(*, reviewer: str, senior: bool, at: datetime) -> Q:
     """Return the condition for payments in review that the reviewer may decide at `at`.
 
-    It leaves out those whose policy the reviewer proposed: only the log knows them.
+    It does not exclude payments whose policy the reviewer proposed: only the log knows the
+    proposer.
     """
     own_or_free = Q(claimed_by=reviewer) | unclaimed(at)
     condition = Q(review_deadline__gt=at) & own_or_free & ~Q(first_approver=reviewer)
@@ -96,9 +97,10 @@ def claimable(
 ) -> Iterator[UUID]:
     """Yield payments that the reviewer may claim, in the order of `routing.tiers`, then in `order`.
 
-    Each stays locked until the transaction ends. Locked rows are skipped: another reviewer is claiming
-    them, or a batch of the projection is writing them. An empty result may therefore be temporary.
-    `client_id` selects the client, None selects all. `rows` is a part of `pending`.
+    Each stays locked until the transaction ends. Locked rows are skipped: another reviewer is
+    claiming them, or a batch of the projection is writing them. An empty result may therefore be
+    temporary. If `client_id` is None, all clients are included. `rows` must be a subset of
+    `pending`.
     """
     found = (pending() if rows is None else rows).filter(
         decidable(reviewer=reviewer, senior=senior, at=at), unclaimed(at), routing.awake(at)
@@ -137,7 +139,10 @@ def counts(conditions: Sequence[Q], *, most: int) -> list[int]:
 
 
 def standing(payment_ids: Sequence[UUID], condition: Q) -> list[PaymentSummary]:
-    """Return the payments: `waits` is whether each is in review, `inside` whether it is in the view."""
+    """Return the payments.
+
+    `waits` marks those in review, `inside` those that also meet the condition.
+    """
     waits = Q(status=Status.PENDING_REVIEW)
     rows = PaymentSummary.objects.filter(pk__in=payment_ids).order_by("pk")
     return list(

@@ -1,4 +1,4 @@
-"""Reads a customer's risk features in one query."""
+"""Read a customer's risk features in one query."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,14 +23,15 @@ def _list(*values: str) -> sql.Composable:
 
 # Constants are part of the statement, because adapting parameters takes time for each payment.
 #
-# `blocked` is NULL if the customer is not registered. The features cover the events that both projections
-# have read. Their age is the waiting time of the oldest event that one of them misses, 0 if none. Counts are
-# over all currencies, volumes over the payment's currency.
+# `blocked` is NULL if the customer is not registered. The features cover the events that both
+# projections have read. Their age is the waiting time of the oldest event that one of them misses,
+# 0 if none. Counts are over all currencies, volumes over the payment's currency.
 #
-# The plan of the lookup in lists must suit any number of keys and entries. (SELECT ...) hides the number of
-# keys from the planner: it would plan the statement again for each payment with few keys, which takes ten
-# times as long as the lookup. The entries of an archived list have a `to_position`. Looking it up only makes
-# reading many entries expensive, so that a table with few of them is read by the index too.
+# The plan of the lookup in lists must suit any number of keys and entries. (SELECT ...) hides the
+# number of keys from the planner. Otherwise it would plan the statement again for each payment with
+# few keys, which takes ten times as long as the lookup. The entries of an archived list have a
+# `to_position`, so the condition on `archived_at` excludes no entry. It only makes reading many
+# entries look expensive, so that the planner uses the index even for a small table.
 _FEATURES: Final = (
     sql.SQL(r"""
 SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
@@ -68,7 +69,7 @@ SELECT (SELECT blocked FROM customers_customer WHERE id = %(customer_id)s),
 """)
     .format(
         register=REGISTER,
-        # Exactly the condition of the partial index, which has few rows per customer.
+        # This must be exactly the condition of the partial index, which has few rows per customer.
         paid=_list(*PAID),
         cards=_list(*CARD_METHODS),
         projections=_list(payment_summary.PROJECTION.name, customer_activity.PROJECTION.name),
@@ -84,7 +85,7 @@ def of_customer(
 ) -> KnownCustomer:
     """Return the features of a known or new customer at `at`, in one round trip.
 
-    `item_keys` are those of the payment, to find the lists that it is on.
+    `item_keys` are the keys under which lists may contain the payment.
     """
     parameters = {
         "customer_id": customer_id,
@@ -93,7 +94,7 @@ def of_customer(
         "keys": "\n".join(item_keys),
         "at": at,
     }
-    (row,) = execute(_FEATURES, parameters)  # aggregates without GROUP BY always return one
+    (row,) = execute(_FEATURES, parameters)  # aggregates without GROUP BY always return one row
     blocked, paid_by_card_before, position, age_ms, policy_id, register_position, *found = row
     matches, *activity = found
     registered = blocked is not None

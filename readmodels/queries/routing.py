@@ -1,6 +1,7 @@
-"""Conditions of the review queue on snoozes and assignments.
+"""Conditions on snoozes and assignments in the review queue.
 
-The rules are those of `payments/domain/payment/standing.py`, on rows that may lag. The log decides.
+They apply the rules of `payments/domain/payment/standing.py` to rows that may lag. A command checks
+them again with the log.
 """
 
 from datetime import datetime
@@ -20,7 +21,7 @@ def awake(at: datetime) -> Q:
 
 def open_to(reviewer: str, at: datetime) -> Q:
     """Return the condition for payments that no assignment reserves for anybody else."""
-    # Half of the time has passed if no more is left than has gone.
+    # An assignment ends after half of the time, when the time left is at most the time passed.
     gone = Value(at, DateTimeField()) - Coalesce("flagged_at", F("initiated_at"))
     end = ExpressionWrapper(Value(at, DateTimeField()) + gone, output_field=DateTimeField())
     return Q(assigned_to="") | Q(assigned_to=reviewer) | Q(review_deadline__lte=end)

@@ -1,4 +1,4 @@
-"""Parse times and days in ISO 8601, in one form only."""
+"""Parse times and days in ISO 8601. Dates must have hyphens."""
 
 from datetime import UTC, date, datetime
 

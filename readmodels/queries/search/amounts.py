@@ -54,7 +54,7 @@ class Reading(Struct, frozen=True):
     fraction: str
 
     def minor(self, currency: str) -> int | None:
-        """Return the minor units, None if the currency has no such amount."""
+        """Return the amount in minor units, or None if the currency has no such amount."""
         decimals = exponent(currency)
         # Pages write yen without decimals, but people may type them.
         fraction = "" if self.fraction == "00" and decimals == 0 else self.fraction
@@ -68,7 +68,7 @@ class Reading(Struct, frozen=True):
 
 
 class TypedAmount(Struct, frozen=True):
-    """An amount in one of the `currencies`; none means any."""
+    """An amount in one of the `currencies`, or in any currency if there are none."""
 
     readings: tuple[Reading, ...]
     currencies: tuple[str, ...]

@@ -44,7 +44,7 @@ SELECT id FROM customers_customer WHERE words IS NOT NULL AND words @@ %s::tsque
 
 @contextmanager
 def _without(*plans: str) -> Iterator[None]:
-    """Exclude kinds of plans that are fast only if the planner's estimate of what matches is right.
+    """Exclude kinds of plans that are fast only if the planner estimates the matches correctly.
 
     A typed text may match one row or all of them, at the beginning of the table or at its end.
     """
@@ -57,10 +57,10 @@ def _without(*plans: str) -> Iterator[None]:
 
 
 class Place(Struct, frozen=True, kw_only=True):
-    """Columns that must equal one of the tuples of values; the columns have equally many values.
+    """Columns, and the values to look up in them. The nth values of all columns belong together.
 
-    `label` is how the typed text was read. `bound` says what was left out, if more matched than is looked
-    up. `condition` lets a partial index apply.
+    `label` is how the typed text was read. `bound` is a sentence about matches that were left out,
+    if there were too many. `condition` lets a partial index apply.
     """
 
     kind: str
@@ -71,7 +71,7 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 def exact(label: str, **columns: Any) -> Place:
-    """Return the place of one value in each of the columns."""
+    """Return the place for one value in each of the columns."""
     return Place(
         kind=next(iter(columns)),
         label=label,
@@ -126,10 +126,10 @@ def customers(term: AnyTerm, *, column: str = "id") -> Iterator[Place]:
 
 
 def first_keys(rows: QuerySet[Any], place: Place, order: Order, *, size: int) -> list[Any]:
-    """Return the primary keys of the place's first `size` rows. The rows are in this order.
+    """Return the primary keys of the place's first `size` rows in this order.
 
-    For each tuple of values, the database reads the first rows of an index that ends in this order. So it
-    never sorts all that match.
+    For each tuple of values, the database reads the first rows of an index that ends in this order.
+    So it never sorts all matching rows.
     """
     if not all(place.columns.values()):
         return []
@@ -148,7 +148,8 @@ def first_keys(rows: QuerySet[Any], place: Place, order: Order, *, size: int) ->
     by = ", ".join(
         f"found.{rows.model._meta.get_field(each).column} {way}" for each in order.fields
     )
-    statement = (  # of names of columns, and of a statement of Django's
+    # Safe: only column names and SQL from Django are interpolated. All values are parameters.
+    statement = (
         f"SELECT found.{key.column}"  # noqa: S608
         f" FROM unnest({arrays}) AS wanted ({names}), LATERAL ({found}) AS found"
         f" ORDER BY {by} LIMIT %s"
@@ -168,7 +169,7 @@ def _beginning(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
 
 
 def _first(term: AnyTerm, column: str, rows: QuerySet[Any], *, of: str) -> Place:
-    """Return the place of the first of the rows, in their order, which is that of an index."""
+    """Return the place for the first rows. Their order must be that of an index."""
     with _without("enable_seqscan", "enable_bitmapscan", "enable_sort"):
         found = list(rows.values_list("pk", flat=True)[: MOST + 1])
     bound = f"Only the first {MOST:,} matching {of} are shown. Type more of the text."
@@ -176,7 +177,7 @@ def _first(term: AnyTerm, column: str, rows: QuerySet[Any], *, of: str) -> Place
 
 
 def _by_words(term: AnyTerm, column: str, query: str) -> Place:
-    # A scan of the table would be faster for words that most customers have.
+    # Always by the index, although a table scan is faster for words that most customers have.
     with _without("enable_seqscan"), connection.cursor() as cursor:
         cursor.execute(_BY_WORDS, [query, MOST + 1])
         found = [customer_id for (customer_id,) in cursor.fetchall()]
@@ -195,7 +196,10 @@ def _bounded(term: AnyTerm, column: str, found: list[Any], bound: str) -> Place:
 
 
 def _erased(reference: str) -> list[UUID]:
-    """Return the ids that erased customers with this reference have. Only a hash of it remains."""
+    """Return the ids that erased customers with this reference have.
+
+    The id is a hash of the reference, which itself was erased.
+    """
     erased = Customer.objects.filter(client=OuterRef("pk"), reference__isnull=True)
     with _without("enable_seqscan", "enable_hashjoin", "enable_mergejoin"):
         clients = list(Client.objects.filter(Exists(erased)).values_list("pk", flat=True))

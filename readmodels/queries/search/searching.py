@@ -11,7 +11,7 @@ from readmodels.queries.search.places import Place, first_keys
 
 
 class Kind(Struct):
-    """A reading of the typed text: its places have the same label."""
+    """A reading of the typed text. All its places have the same label."""
 
     kind: str
     label: str
@@ -21,7 +21,7 @@ class Kind(Struct):
 
 
 class Search:
-    """A search in several places at once. `kind` restricts it to one reading; an unknown one does not."""
+    """A search in several places at once. A known `kind` restricts it to one reading."""
 
     def __init__(self, places: Iterable[Place], *, kind: str = "") -> None:
         everywhere = list(places)
@@ -40,17 +40,17 @@ class Search:
         return list(self._kinds.values())
 
     def shown(self) -> list[Kind]:
-        """Return the readings that had rows, or all if none had."""
+        """Return the readings that had rows, or all readings if none had."""
         kinds = self.kinds()
         return [each for each in kinds if each.found] or kinds
 
     @property
     def bounds(self) -> list[str]:
-        """Return the sentences on matches that were left out."""
+        """Return the sentences about matches that were left out."""
         return list(dict.fromkeys(each.bound for each in self._kinds.values() if each.bound))
 
     def among(self, rows: QuerySet[Any], order: Order, *, size: int) -> QuerySet[Any]:
-        """Return those of the rows that are found, at least the first `size` of them in the order.
+        """Return the rows that are found, at least the first `size` of them in the order.
 
         Each place has a statement of its own. For one statement with OR, PostgreSQL might read the whole
         table.

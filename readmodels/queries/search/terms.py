@@ -30,7 +30,7 @@ _PHONE: Final = re.compile(r"\+?[\d\s().\-/\u2010-\u2015]+")
 _NATIONAL_PREFIX: Final = re.compile(r"\(0\)")
 _MOST_PHONE_DIGITS: Final = 15
 _EMAIL: Final = re.compile(r"[^\s@]+@[^\s@]*")
-# The beginning of what stands before the @.
+# The beginning of the part before the @.
 _LOCAL: Final = re.compile(r"(?=.*[^\W\d])[\w.!#$%&'*+/=?^`{|}~-]{3,64}")
 
 
@@ -41,7 +41,7 @@ class Term(Struct, frozen=True):
 
 
 class IdStart(Term, frozen=True):
-    """The beginning of the id of a payment or a customer, or all of it: hexadecimal digits."""
+    """The first or all hexadecimal digits of the id of a payment or a customer."""
 
     kind: ClassVar = "id"
     digits: str
@@ -88,7 +88,7 @@ class Phone(Term, frozen=True):
 
 
 class Reference(Term, frozen=True):
-    """The beginning of a reference of a payment, or of a customer's."""
+    """The beginning of the reference of a payment or a customer."""
 
     kind: ClassVar = "reference"
     text: str
