@@ -1,4 +1,4 @@
-"""The days of a shadow as screens and the command show them: the active policy next to the shadow."""
+"""The days of a shadow for screens and the command, with the active policy next to the shadow."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,14 +15,14 @@ _STOPPED: Final = (Outcome.REVIEW, Outcome.BLOCK)
 
 
 class Sides(Struct, frozen=True):
-    """A number of the active policy, and the same one of the shadow."""
+    """The same number for the active policy and for the shadow."""
 
     active: int
     shadow: int
 
 
 class Amounts(Struct, frozen=True, kw_only=True):
-    """What waits for review and what is blocked in one currency, in minor units."""
+    """One currency: its payments, and the amounts held for review and blocked, in minor units."""
 
     currency: str
     payments: int
@@ -32,7 +32,7 @@ class Amounts(Struct, frozen=True, kw_only=True):
 
 
 class Day(Struct, frozen=True, kw_only=True):
-    """`day` is None for the sum of all. `payments` are those that could be evaluated."""
+    """One day, or the sum of all days if `day` is None. `payments` counts evaluated payments."""
 
     day: date | None
     payments: int
@@ -57,7 +57,7 @@ def total(tallies: Iterable[Tally]) -> tuple[Result, Day]:
 def _day(day: date | None, result: Result) -> Day:
     payments: Counter[str] = Counter()
     flips: Counter[str] = Counter()
-    # By the currency, the outcome, and whether the shadow decides it.
+    # Keys: the currency, the outcome, and whether it is the shadow's outcome.
     counts: Counter[tuple[str, Outcome, bool]] = Counter()
     minor: Counter[tuple[str, Outcome, bool]] = Counter()
     for cell in result.matrix:

@@ -30,14 +30,14 @@ _LONGEST_ERROR: Final = 500
 
 
 def finish(backtest_id: UUID, *, at: datetime) -> None:
-    """Add up the parts, unless one is missing or another worker did it."""
+    """Add up the parts, unless one is not done yet or the backtest has ended."""
     with transaction.atomic():
         backtest = _locked(backtest_id)
         parts = BacktestPart.objects.filter(backtest=backtest_id)
         if backtest is None or parts.exclude(state=PartState.DONE).exists():
             return
         if _facts(parts, Phase.READ) != _facts(parts, Phase.FOLD):
-            # A crash of the server empties the unlogged table.
+            # A crash of the database server empties the unlogged table.
             logger.warning("Backtest %s begins again: its facts were lost.", backtest_id)
             facts.delete(backtest_id)
             parts.update(state=PartState.WAITING, tally=None, facts=None)
@@ -91,6 +91,6 @@ def _facts(parts: QuerySet[BacktestPart], phase: Phase) -> int:
 
 
 def _tallies(parts: QuerySet[BacktestPart]) -> Iterator[Tally]:
-    # One at a time: a tally may have hundreds of examples.
+    # A few at a time, because a tally may have hundreds of examples.
     for stored in parts.order_by("number").values_list("tally", flat=True).iterator(chunk_size=10):
         yield msgspec.convert(stored, Tally, str_keys=True)

@@ -1,7 +1,8 @@
-"""The facts that parts of the phase READ store, and parts of the phase FOLD read, by customer.
+"""The facts of a backtest. Parts in the phase READ store them, parts in the phase FOLD read them.
 
-Features depend on the earlier events of the same customer. Parts that read the log store what its events
-change in the history of their customer. The customers are divided into slices, which other parts fold.
+Features depend on the earlier events of the same customer. A READ part stores what each event
+changes in its customer's history. The customers are divided into slices, and each FOLD part folds
+one slice.
 """
 
 from collections.abc import Iterable, Iterator
@@ -33,7 +34,7 @@ WITH deleted AS (
        RETURNING 1)
 SELECT count(*) FROM deleted
 """
-# Those of backtests that ended, or were deleted.
+# The backtests that left facts behind: they have ended or were deleted.
 _LEFT_BEHIND: Final = """
 WITH RECURSIVE present AS (
        (SELECT backtest_id FROM backtests_fact ORDER BY backtest_id LIMIT 1)
@@ -51,7 +52,7 @@ _FETCHED_AT_ONCE: Final = 2_000
 class Fact(Struct, frozen=True, gc=False):
     """What an event at a position changes in the history of a customer.
 
-    `case` is the payment that begins there, if it is to be evaluated by the history before it.
+    `case` is the payment that begins at the position, if its evaluation needs the earlier history.
     """
 
     customer_id: UUID
@@ -70,7 +71,7 @@ def slice_of(customer_id: UUID, slices: int) -> int:
 
 
 def store(backtest_id: UUID, facts: Iterable[Fact], *, slices: int) -> None:
-    """Store the facts of a part, in the transaction of the caller."""
+    """Store the facts of a part in the caller's transaction."""
     # In the order of the index.
     placed = sorted(
         (slice_of(each.customer_id, slices), each.customer_id.int, each.position, each)
@@ -84,7 +85,7 @@ def store(backtest_id: UUID, facts: Iterable[Fact], *, slices: int) -> None:
 
 
 def read(backtest_id: UUID, slice_: int) -> Iterator[Fact]:
-    """Yield the facts of a slice by customer, those of a customer in the order of the log."""
+    """Yield the facts of a slice, ordered by customer and then by log position."""
     with (
         separate_connection() as connection,
         connection.transaction(),

@@ -1,8 +1,9 @@
-"""Divide the parts of backtests among workers. A part has at most one worker, which holds its lease.
+"""Divide the parts of backtests among workers.
 
-The lease of a worker that was killed ends after LEASE, and another worker then takes the part. A worker
-that lost its lease stores nothing. Claims are serialized by one lock, which they hold for a millisecond.
-A transaction locks the row of a backtest before its parts, or only one of both: otherwise two could deadlock.
+A part has at most one worker, which holds its lease. The lease of a worker that was killed ends
+after LEASE, and another worker then takes the part. A worker that lost its lease stores nothing.
+Claims are serialized by one lock, which they hold for a millisecond. A transaction that locks a
+backtest's row and its parts locks the row first. Otherwise two transactions could deadlock.
 """
 
 from datetime import datetime, timedelta
@@ -37,13 +38,13 @@ class NoPart(Enum):
     """Why a worker gets no part of a backtest."""
 
     ENDED = "ended"  # it is done, cancelled or failed
-    QUEUED = "queued"  # as many others are running as may
+    QUEUED = "queued"  # the limit of running backtests is reached
     BUSY = "busy"  # other workers have the parts that can be done now
-    COMPLETE = "complete"  # all parts are done: their sum is missing
+    COMPLETE = "complete"  # all parts are done, but not added up yet
 
 
 class Lease(Struct, frozen=True, kw_only=True):
-    """The right to do one part, and the part."""
+    """A worker's lease on one part."""
 
     backtest_id: UUID
     number: int
@@ -72,7 +73,7 @@ def claim(backtest_id: UUID, *, at: datetime) -> Lease | NoPart:
 
 
 def claim_in_background(*, at: datetime) -> tuple[Backtest, Lease | NoPart] | None:
-    """Take a part of the first backtest for the workers of the service that has one, or is complete.
+    """Take a part of the first background backtest that has a free part or is complete.
 
     All workers together do one part at a time, because a backtest must not slow payments.
     """
@@ -97,7 +98,10 @@ def renew(lease: Lease, *, at: datetime) -> None:
 
 
 def complete(lease: Lease, tally: Tally, *, facts: int) -> None:
-    """Store what the part counted, in the transaction of the caller. Raises LeaseLost."""
+    """Store the tally of the leased part and mark it done.
+
+    Must run inside a transaction. Raises LeaseLost.
+    """
     require_transaction()
     stored = msgspec.to_builtins(tally, str_keys=True)
     if not _held(lease).update(state=PartState.DONE, tally=stored, facts=facts, **_FREE):
@@ -105,7 +109,7 @@ def complete(lease: Lease, tally: Tally, *, facts: int) -> None:
 
 
 def release(lease: Lease) -> None:
-    """Give the part back undone."""
+    """Give the unfinished part back."""
     _held(lease).update(state=PartState.WAITING, **_FREE)
 
 

@@ -21,12 +21,12 @@ class Shadows(Collector):
 
     def collect(self) -> Iterator[Metric]:
         ((running, stalled, seconds),) = execute(_RUNNING)
-        yield GaugeMetricFamily("payments_shadows_running", "Shadows that run.", value=running)
+        yield GaugeMetricFamily("payments_shadows_running", "Running shadows.", value=running)
         yield GaugeMetricFamily(
             "payments_shadows_stalled", "Running shadows that had an error.", value=stalled
         )
         yield GaugeMetricFamily(
             "payments_shadow_behind_seconds",
-            "Longest time since a running shadow had read the whole log: about 60 s at most.",
+            "Longest time since a running shadow read the whole log, normally at most about 60 s.",
             value=max(seconds, 0.0),
         )

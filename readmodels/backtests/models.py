@@ -1,7 +1,8 @@
-"""Backtests, the parts of those that are not done, the facts that they hand from part to part, and shadows.
+"""Backtests, their parts and facts while they are unfinished, and shadows.
 
-No rebuild restores backtests: a question is a person's, and its result may be attached to a policy. Parts
-and facts exist only until the backtest has ended. The days of a shadow can be computed again from the log.
+No rebuild restores backtests, because the log does not hold the questions that people asked. Parts
+and facts exist only until the backtest has ended. The days of a shadow can be computed again from
+the log.
 """
 
 from datetime import datetime
@@ -14,11 +15,11 @@ from django.utils import timezone
 from payments.domain.backtest.question import Mode
 from payments.domain.backtest.sampling import WHOLE
 
-_DIGITS: Final = 64  # of a SHA-256
+_DIGITS: Final = 64  # hexadecimal digits of a SHA-256
 
 
 class State(models.TextChoices):
-    """`QUEUED` also stands for an interrupted backtest: its parts that are done stay done."""
+    """A backtest's state. `QUEUED` includes interrupted ones, which keep their finished parts."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -27,11 +28,15 @@ class State(models.TextChoices):
     FAILED = "failed"
 
 
-SLOTS: Final = (1, 2, 3)  # of shadows that run at a time
+SLOTS: Final = (1, 2, 3)  # one for each shadow that may run at a time
 
 
 class ShadowState(models.TextChoices):
-    """`APPROVED` and `WITHDRAWN` are what ended the proposal. `EXPIRED` shadows were over."""
+    """A shadow's state.
+
+    `APPROVED` and `WITHDRAWN` say how its proposal ended. `EXPIRED` means that it ran until its end
+    time.
+    """
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -50,7 +55,7 @@ class PartState(models.TextChoices):
 
 
 class Phase(models.IntegerChoices):
-    """`READ` reads a range of positions of the log, `FOLD` the facts of a slice of the customers."""
+    """A phase of a backtest. `READ` reads a range of the log, `FOLD` the facts of a slice."""
 
     READ = 1
     FOLD = 2
@@ -63,8 +68,8 @@ def _choice(field: str, values: list[str]) -> models.Q:
 class Backtest(models.Model):
     """A question about a policy, and its result. See payments.domain.backtest.question.Question.
 
-    `active_until`: a worker is at it until then, or a process waits for its turn. An unfinished backtest
-    without either was interrupted, unless the workers of the service have it.
+    Until `active_until`, a worker is working on it or a process is waiting for its turn. After
+    that, an unfinished backtest counts as interrupted, unless it runs in the background.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -163,7 +168,7 @@ class Backtest(models.Model):
         return self.state in UNFINISHED
 
     def is_active(self, at: datetime) -> bool:
-        """Whether a worker is at it, or a process waits for its turn."""
+        """Return whether a worker is working on it or a process is waiting for its turn."""
         return self.active_until is not None and at < self.active_until
 
     def is_worked_on(self, at: datetime) -> bool:
@@ -171,9 +176,10 @@ class Backtest(models.Model):
 
 
 class BacktestPart(models.Model):
-    """A part of a backtest that one worker does at a time. `first` and `last` are inclusive.
+    """A part of a backtest, which at most one worker does at a time.
 
-    They are positions of the log in the phase READ, and the number of a slice in the phase FOLD.
+    `first` and `last` are inclusive. In the phase READ they are log positions. In the phase FOLD
+    both are the number of a slice.
     """
 
     backtest = models.ForeignKey(
@@ -226,10 +232,11 @@ class BacktestPart(models.Model):
 
 
 class Fact(models.Model):
-    """What a part of the phase READ keeps of the log for the customers' histories.
+    """What a READ part keeps from the log for the customers' histories.
 
-    The migration makes the table unlogged: a crash of the server empties it, and `BacktestPart.facts` shows
-    that. `body` holds a change and a case: see the module facts.
+    The migration makes the table unlogged, so a crash of the database server empties it.
+    `BacktestPart.facts` then reveals the loss. `body` holds a change and a case: see the module
+    facts.
     """
 
     pk = models.CompositePrimaryKey("backtest_id", "slice", "customer_id", "position")
@@ -252,7 +259,7 @@ class Fact(models.Model):
 class Shadow(models.Model):
     """A proposed policy that is evaluated on new payments. See payments.domain.backtest.shadow.
 
-    Its days count the payments that events after `since` up to `position` scored.
+    Its days count the payments that were scored after the log position `since`, up to `position`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)

@@ -1,8 +1,8 @@
-"""Observe new payments by the shadows, step by step.
+"""Evaluate the running shadows on new payments, step by step.
 
-A step reads events without a transaction, and then stores their days together with the shadow's position. It
-stores them only if the position is still the one from which it read. So a payment counts once, even if a
-worker is killed, is late or has a double.
+A step reads events without a transaction, and then stores their days together with the shadow's
+position. It stores them only if the position is still the one from which it read. So a payment
+counts once, even if a worker is killed or late, or two workers take the same step.
 """
 
 import logging
@@ -30,7 +30,7 @@ from readmodels.backtests.models import Shadow, ShadowDay, ShadowState
 logger: Final = logging.getLogger(__name__)
 
 PERIOD: Final = timedelta(seconds=60)
-# Events that are read at once. The memory of a worker depends on it.
+# The number of events read at once, which determines a worker's memory.
 _AT_ONCE: Final = 4_000
 _LONGEST_ERROR: Final = 500
 _TYPES: Final = tuple(each.event_type for each in shadow.SCORING)
@@ -44,17 +44,18 @@ class End(Struct, frozen=True):
 
 
 def observe_due(*, until: datetime) -> None:
-    """Take the steps that are due, one shadow after the other. Raises errors of the database."""
+    """Take the due steps of all shadows, one shadow at a time. Raises errors of the database."""
     now = timezone.now()
     due = Shadow.objects.filter(state=ShadowState.RUNNING, next_at__lte=now)
     for each in due.order_by("next_at"):
-        # Other workers leave it alone for a period. One that is killed loses nothing but the time.
+        # Other workers then skip the shadow for a period. If this worker is killed, only that time
+        # is lost.
         if Shadow.objects.filter(pk=each.pk, next_at=each.next_at).update(next_at=now + PERIOD):
             _observe(each, until)
 
 
 def _observe(observed: Shadow, until: datetime) -> None:
-    """Take steps until the shadow has no more to read, or the time is over. An error stalls it."""
+    """Take steps until nothing is left to read or the time is over. An error stalls the shadow."""
     try:
         while step(observed, at=timezone.now()):
             if timezone.now() >= until:
@@ -133,7 +134,7 @@ def _end(observed: Shadow, safe: int, at: datetime) -> End | None:
 def _store(
     observed: Shadow, days: Days, reached: int, at: datetime, end: End | None, *, complete: bool
 ) -> None:
-    """Store what a step counted, unless another worker did or the shadow was stopped."""
+    """Store what a step counted, unless another worker stored it or the shadow was stopped."""
     changes: dict[str, Any] = {"position": reached, "error": ""}
     if complete:
         changes["observed_at"] = at
@@ -165,7 +166,7 @@ def _add(observed: Shadow, days: Days) -> None:
 
 
 def _begin_again(observed: Shadow) -> None:
-    """Count the days again by the code of this version."""
+    """Begin to count the days again, with the code of this version."""
     with transaction.atomic():
         older = Shadow.objects.filter(
             pk=observed.pk, state=ShadowState.RUNNING, engine=observed.engine

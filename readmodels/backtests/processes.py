@@ -23,7 +23,7 @@ def run(
                 while working.take_turn(backtest_id):
                     _show(backtest_id, progress)
             else:
-                # Turns are short: at an interrupt, the processes end after the one in progress.
+                # Turns are short. After an interrupt, each process only finishes its current turn.
                 turns = {executor.submit(working.take_turn, backtest_id) for _ in range(workers)}
                 while turns:
                     done, turns = wait(turns, return_when=FIRST_COMPLETED)

@@ -12,7 +12,8 @@ from payments.domain.risk.register import REGISTER, PolicyProposed
 from payments.events.reading.horizon import read_stream
 from readmodels.backtests.models import Backtest, BacktestPart, Phase
 
-# Positions of the log in a part, which takes about a second. A slice has the facts of as many.
+# Log positions per part, which takes about a second. A slice has the facts of about as many
+# positions.
 PART = 40_000
 
 
@@ -55,12 +56,15 @@ def stored_result(backtest: Backtest) -> Result:
 
 
 def slices(backtest: Backtest) -> int:
-    """Return into how many slices the customers are divided, 0 if no history is needed."""
+    """Return the number of slices of customers, or 0 if no history is needed."""
     return backtest.parts.filter(phase=Phase.FOLD).count()
 
 
 def parts(backtest: Backtest, question: Question) -> Iterator[BacktestPart]:
-    """Yield the parts of a backtest. Histories begin with the log, even if the range begins later."""
+    """Yield the parts of a backtest.
+
+    If histories are needed, reading starts at the beginning of the log, even for a later range.
+    """
     recorded = question.mode is Mode.RECORDED
     begins = range(question.since if recorded else 0, question.upto, PART)
     for number, after in enumerate(begins):

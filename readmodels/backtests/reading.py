@@ -23,12 +23,12 @@ from payments.lists import entries
 from payments.lists.entries import Listable
 from readmodels.backtests.facts import Fact
 
-# Positions that are read at once. The memory of a worker depends on it, not on the number of payments.
+# Positions read at once. A worker's memory depends on this, not on the number of payments.
 _AT_ONCE: Final = 4_000
 _FACTS_AT_ONCE: Final = 2_000
 
 _PAYMENTS: Final[Mapping[str, Aggregate[Any, Any]]] = {PAYMENT_AGGREGATE.name: PAYMENT_AGGREGATE}
-# Those of payments come first: see `read_range`.
+# Payments come first: see `read_range`.
 _HISTORIES: Final = {**_PAYMENTS, CUSTOMER_AGGREGATE.name: CUSTOMER_AGGREGATE}
 
 KeepAlive = Callable[[], None]
@@ -37,9 +37,9 @@ KeepAlive = Callable[[], None]
 def read(
     question: Question, evaluation: Evaluation, *, first: int, last: int, keep_alive: KeepAlive
 ) -> list[Fact]:
-    """Evaluate the payments that begin from `first` to `last` and need no history.
+    """Evaluate the payments that begin at positions `first` to `last` and need no history.
 
-    Return the facts for the other ones, none in mode recorded. Raises UnreadableEvent.
+    Return the facts for the other payments. The mode RECORDED needs none. Raises UnreadableEvent.
     """
     facts: list[Fact] = []
     for after in range(first - 1, last, _AT_ONCE):
@@ -163,7 +163,7 @@ def _keys(payment: Payment, items: Container[Item]) -> list[str]:
 
 
 def _joined(facts: Iterable[Fact], cases: Mapping[int, Case]) -> Iterator[Fact]:
-    """Add the cases to their facts, and join neighbors: no event of the customer lies between them."""
+    """Add the cases to their facts, and join a customer's facts at consecutive positions."""
     last: Fact | None = None
     for fact in facts:
         if (

@@ -29,7 +29,7 @@ MOST_UNFINISHED: Final = 10
 
 
 class TooManyBacktests(Exception):
-    """As many backtests as may wait are unfinished."""
+    """The limit of unfinished backtests is reached."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -60,16 +60,17 @@ class EmptyRange(Exception):
 
 
 class Progress(Struct, frozen=True, kw_only=True):
-    """The number of parts that are done, and of all."""
+    """The number of parts that are done, and the total number of parts."""
 
     done: int
     parts: int
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """What a person asks. The range is by time of recording.
+    """The question that a person asks. Its range is by recording time.
 
-    `since` None is the beginning of the log, `until` None its end now. Nothing after it is known.
+    If `since` is None, the range begins with the log. If `until` is None, it ends now. Nothing
+    recorded after its end is known.
     """
 
     candidate: RiskPolicy
@@ -83,7 +84,7 @@ class Request(Struct, frozen=True, kw_only=True):
 
 
 class Repeatable(Struct, frozen=True):
-    """The id of a backtest that is asked for once, and the fields with which an API client asked."""
+    """An id that makes a request repeatable, and the fields that an API client sent."""
 
     backtest_id: UUID
     sent: dict[str, Any] | None = None
@@ -143,9 +144,10 @@ def resume(backtest_id: UUID, *, by: str, in_background: bool = True) -> Backtes
 
 
 def repeat(backtest: Backtest, *, at: datetime) -> Backtest:
-    """Store the question of a backtest again, for `verifying`. A repetition is found only by its id.
+    """Store the question of a backtest again, for `verifying`. `find` ignores the repetition.
 
-    It is active from the beginning: if it never gets a part, its process was killed.
+    It is active from the beginning, so that `verifying.sweep` spares it until its process claims a
+    part.
     """
     question, by = questions.question_of(backtest), backtest.requested_by
     with transaction.atomic():
@@ -163,7 +165,7 @@ def find(backtest_id: UUID) -> Backtest:
 
 
 def progress(backtest: Backtest) -> Progress:
-    """Return how many parts are done, of all."""
+    """Return how many of the parts are done."""
     if not backtest.is_unfinished:
         return Progress(done=1, parts=1)
     counts = backtest.parts.aggregate(

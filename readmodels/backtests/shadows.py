@@ -34,7 +34,8 @@ LONGEST: Final = timedelta(days=30)
 _LOCK: Final = "SELECT pg_advisory_xact_lock(hashtextextended('backtests.shadows', 0))"
 
 
-# The matrix of a tally has outcomes of both sides, labels, currencies, and then [payments, minor units].
+# The matrix of a tally is nested by active outcome, shadow outcome, label and currency. Its values
+# are [payments, minor units].
 _FIGURES: Final = """
 SELECT day.shadow_id, count(DISTINCT day.day), coalesce(sum(cell.payments), 0)::bigint,
        coalesce(sum(cell.payments) FILTER (WHERE cell.active <> cell.shadow), 0)::bigint
@@ -50,7 +51,7 @@ SELECT day.shadow_id, count(DISTINCT day.day), coalesce(sum(cell.payments), 0)::
 
 
 class Figures(Struct, frozen=True):
-    """The days of a shadow, the payments that could be evaluated, and those decided otherwise."""
+    """Numbers of days, of evaluated payments, and of payments that would be decided differently."""
 
     days: int
     payments: int
@@ -102,7 +103,8 @@ def start(policy_id: str, *, by: str, at: datetime) -> Shadow:
     Raises NotPermitted, UnknownPolicy, NotProposed, AlreadyObserved, TooManyShadows, HorizonHeld.
     """
     permissions.require(by, RUN, operators=True)
-    # First, so that a shadow finds the end of a proposal that this does not see yet.
+    # Read the position before the register. If the proposal ends in between, the shadow finds its
+    # end.
     since = horizon.safe_position()
     found = policies.register().policies.get(policy_id)
     if found is None:
@@ -161,7 +163,7 @@ def of_policy(policy_id: str) -> Shadow | None:
 
 
 def with_days(observed: Shadow) -> tuple[Shadow, Mapping[date, Tally]]:
-    """Return the shadow and what its days count, as of one moment: a worker may be at it."""
+    """Return the shadow and its days as of one moment, because a worker may be changing them."""
     stored = list(
         ShadowDay.objects.filter(shadow=observed).select_related("shadow").order_by("day")
     )
@@ -170,7 +172,10 @@ def with_days(observed: Shadow) -> tuple[Shadow, Mapping[date, Tally]]:
 
 
 def figures(shadow_ids: Collection[UUID]) -> Mapping[UUID, Figures]:
-    """Return the sums of all days of each shadow, in one query: tallies are large."""
+    """Return the sums over all days of each shadow.
+
+    The database adds them up, because tallies are large.
+    """
     found = execute(_FIGURES, {"shadows": list(shadow_ids)})
     none = dict.fromkeys(shadow_ids, Figures(0, 0, 0))
     return none | {shadow_id: Figures(*sums) for shadow_id, *sums in found}

@@ -22,11 +22,11 @@ _UNKNOWN: Final = {
     Label.PENDING: "not decided yet",
     Label.NEVER_SCORED: "over the limit of the method",
     Label.BLOCKED: "blocked at the time",
-    Label.REJECTED: "rejected for another reason than fraud",
+    Label.REJECTED: "rejected for a reason other than fraud",
     Label.EXPIRED: "not reviewed in time",
     Label.CANCELLED: "cancelled",
     Label.DISPUTE_OPEN: "dispute open",
-    Label.DISPUTED: "disputed for another reason than fraud",
+    Label.DISPUTED: "disputed for a reason other than fraud",
     Label.NOT_MATURE: "too recent to be good",
 }
 _BANDS: Final = (UNSCORED, *(str(each) for each in Band))
@@ -43,7 +43,7 @@ class Amount(Struct, frozen=True):
 
 
 class Transition(Struct, frozen=True, kw_only=True):
-    """The payments that the baseline decides one way and the candidate another, or the same."""
+    """The payments with the same pair of decisions by the baseline and by the candidate."""
 
     baseline: str
     candidate: str
@@ -59,7 +59,7 @@ class Currency(Struct, frozen=True, kw_only=True):
 
 
 class RuleRow(Struct, frozen=True, kw_only=True):
-    """`precision` is the share of fraud among the payments of known label, with their number."""
+    """A rule. `precision` is the share of fraud among payments of known label, and their number."""
 
     code: str
     label: str
@@ -100,7 +100,7 @@ def currencies(result: Result) -> tuple[Currency, ...]:
 
 
 def attached_currencies(attached: AttachedBacktest) -> tuple[Currency, ...]:
-    """Return the flips that the event of an attached backtest has."""
+    """Return the flips that were recorded with an attached backtest."""
     return _currencies(
         (
             each.currency,
@@ -228,22 +228,22 @@ def bands(result: Result) -> tuple[BandRow, ...]:
 
 
 def workload(result: Result) -> tuple[tuple[str, str, str], ...]:
-    """Return rows of a label, and its value before and after."""
+    """Return rows of a label, the value before and the value after."""
     return tuple(
         (label, value(result.baseline), value(result.candidate))
         for label, value in (
             ("Payments under review", lambda side: f"{side.payments:,}"),
-            ("Of them by two people", lambda side: f"{side.four_eyes:,}"),
+            ("Reviewed by two people", lambda side: f"{side.four_eyes:,}"),
             ("Reviewer hours", lambda side: hours(side.minutes)),
             ("Reviews per hour, on average", _per_hour),
-            ("Reviews per hour, at most in 95 % of hours", lambda side: f"{side.per_hour_p95:,}"),
+            ("Reviews per hour, 95th percentile", lambda side: f"{side.per_hour_p95:,}"),
             ("Reviewers needed at a time", lambda side: f"{side.reviewers:,}"),
         )
     )
 
 
 def counts(result: Result) -> dict[str, str]:
-    """Return the numbers that sentences of the page have."""
+    """Return the numbers for the sentences on the page."""
     names = ("payments", "evaluated", "reconstructed", "flips", "drift", "drift_checked")
     return {name: f"{getattr(result, name):,}" for name in names}
 
@@ -282,7 +282,7 @@ def not_covered(result: Result) -> tuple[tuple[str, str], ...]:
 
 
 def examples(result: Result) -> tuple[ExampleGroup, ...]:
-    """Return the examples by the change and by what is known of them."""
+    """Return the examples, grouped by the two decisions and the kind of label."""
     groups: dict[tuple[Outcome, Outcome, Kind], list[ExampleRow]] = {}
     for each in result.examples:
         row = ExampleRow(

@@ -1,4 +1,7 @@
-"""The Celery tasks of backtests. They may be lost, late or doubled: what is to do is in the database."""
+"""The Celery tasks of backtests.
+
+They may be lost, late or repeated, because the database holds the work to do.
+"""
 
 from datetime import timedelta
 from typing import Final
@@ -9,14 +12,14 @@ from django.utils import timezone
 from payments import outages
 from readmodels.backtests import facts, observing, verifying, working
 
-# A turn does one part at least, which takes about a second. Beat gives one every few seconds, so projections
-# wait for no more than a part, and a backtest leaves most of the machine to payments.
+# A turn does at least one part, which takes about a second. Beat starts a turn every few seconds,
+# so projections wait for at most one part. A backtest leaves most of the machine to payments.
 _TURN: Final = timedelta(seconds=1)
 
 
 @shared_task(name="backtests.work")
 def work() -> None:
-    """Take a turn at the backtests that wait for the workers of the service. Beat sends this task."""
+    """Take a turn at the background backtests. Beat sends this task."""
     with outages.reported():
         working.run_in_background(until=timezone.now() + _TURN)
 

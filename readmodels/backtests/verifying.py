@@ -20,16 +20,17 @@ class NotVerifiable(Exception):
 
 @contextmanager
 def repeated(backtest: Backtest, *, at: datetime) -> Iterator[Backtest]:
-    """Yield a backtest that asks the same. It and those of killed verifications are deleted afterwards.
+    """Yield a repetition of the backtest, and delete it afterwards.
 
-    Another verification that runs at the same time keeps its own. Raises NotVerifiable.
+    Also deletes the repetitions of killed verifications, but not those of running ones. Raises
+    NotVerifiable.
     """
     if backtest.state != State.DONE:
         state = backtest.get_state_display().lower()
         raise NotVerifiable(f"The backtest {backtest.pk} is {state}: it has no result to verify.")
     if backtest.engine != ENGINE_VERSION:
         raise NotVerifiable(
-            f"Engine {backtest.engine} computed the result. This one has version {ENGINE_VERSION}."
+            f"Engine {backtest.engine} computed the result. This release has engine {ENGINE_VERSION}."
         )
     repetition = requests.repeat(backtest, at=at)
     try:
@@ -52,7 +53,7 @@ def _delete(which: Q) -> None:
 
 
 def difference(backtest: Backtest, repetition: Backtest) -> Difference | None:
-    """Return the first cell that differs from the repetition, or the digest, or None if all is equal."""
+    """Return the first cell that differs, or the digest, or None if nothing differs."""
     result = questions.stored_result(backtest)
     found = first_difference(result, questions.stored_result(repetition))
     if found is None and backtest.digest != digest(questions.question_of(backtest), result):

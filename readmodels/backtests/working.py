@@ -1,6 +1,7 @@
 """Work on backtests, part by part.
 
-Any number of workers, in any order, come to the same result: parts are counted apart, and sums commute.
+The result does not depend on the number of workers or the order of their work: each part is counted
+separately, and sums commute.
 """
 
 import gc
@@ -34,8 +35,8 @@ _DATABASE_ERRORS: Final = (DatabaseError, InterfaceError, psycopg.Error)
 def take_turn(backtest_id: UUID) -> bool:
     """Do one part of the backtest, or add all parts up. Return False if it has ended.
 
-    Waits a moment if as many others are running as may, or if other workers have all that can be done now.
-    Raises errors of the database.
+    Waits a moment if the limit of running backtests is reached, or if other workers have all parts
+    that can be done now. Raises errors of the database.
     """
     found = leases.claim(backtest_id, at=timezone.now())
     match found:
@@ -53,7 +54,7 @@ def take_turn(backtest_id: UUID) -> bool:
 
 
 def run_in_background(*, until: datetime) -> None:
-    """Do parts of the backtests that the workers of the service run, one after the other."""
+    """Do parts of background backtests, one at a time, until `until`."""
     while (now := timezone.now()) < until:
         match leases.claim_in_background(at=now):
             case (_, Lease() as lease):
@@ -80,7 +81,7 @@ def do(lease: Lease) -> None:
             leases.release(lease)
         raise
     except Exception as error:
-        # It would fail again and again.
+        # A retry would fail in the same way.
         fail(lease.backtest_id, f"{type(error).__name__}: {error}", at=timezone.now())
         raise
     except BaseException:
@@ -110,7 +111,8 @@ def _do(lease: Lease) -> None:
             stored = facts.read(lease.backtest_id, lease.first)
             count = reading.fold(evaluation, stored, keep_alive=keep_alive)
     with transaction.atomic():
-        # First, because it locks the part: a backtest that is cancelled now deletes the facts afterwards.
+        # First, because it locks the part. A concurrent cancellation waits for the lock, and then
+        # deletes the facts.
         leases.complete(lease, evaluation.tally, facts=count)
         if found:
             facts.store(lease.backtest_id, found, slices=questions.slices(backtest))
@@ -119,7 +121,10 @@ def _do(lease: Lease) -> None:
 
 
 def _keeping_alive(lease: Lease) -> Callable[[], None]:
-    """Return a function to call every second or so. It raises LeaseLost."""
+    """Return a function that renews the lease when due. Call it about every second.
+
+    The function raises LeaseLost.
+    """
     due = timezone.now() + _RENEWED_AFTER
 
     def keep_alive() -> None:
@@ -133,7 +138,7 @@ def _keeping_alive(lease: Lease) -> Callable[[], None]:
 
 @contextmanager
 def _without_collecting() -> Iterator[None]:
-    """Turn the garbage collector off: events form no cycles, and searching them for cycles takes time."""
+    """Turn the garbage collector off, because events form no cycles and searching takes time."""
     gc.disable()
     try:
         yield
