@@ -18,7 +18,7 @@ _LIMITS: Final = ("review_over", "block_over", "four_eyes_over")
 
 
 class Difference(Struct, frozen=True):
-    """`before` is None for something new, `after` for something removed."""
+    """A changed value. `before` is None for something new, `after` for something removed."""
 
     what: str
     before: str | None
@@ -73,7 +73,7 @@ def _of_rule(before: Rule, after: Rule) -> Iterator[Difference]:
 def _of_conditions(
     title: str, before: tuple[AnyCondition, ...], after: tuple[AnyCondition, ...]
 ) -> Iterator[Difference]:
-    """Yield the differences, comparing the first condition of each type with the first of that type."""
+    """Yield the differences. Conditions of the same type are compared in their order."""
     left: dict[str, list[AnyCondition]] = defaultdict(list)
     for condition in before:
         left[texts.tag_of(condition)].append(condition)

@@ -6,7 +6,7 @@ from readmodels import labels
 
 
 def names_of(register: Register) -> dict[str, str]:
-    """Return the names of all policies by id. One without a name is named by its id."""
+    """Return the names of all policies by id. A policy without a name is named after its id."""
     names = {DEFAULT_POLICY.policy_id: "Built-in policy"}
     for policy_id, each in register.policies.items():
         names[policy_id] = labels.isolated(each.name) or short(policy_id)

@@ -19,7 +19,7 @@ class FieldText(Struct, frozen=True):
 
 
 class ConditionText(Struct, frozen=True):
-    """The texts of a type of condition. `sentence` has the fields of the condition in braces."""
+    """The texts for a type of condition. `sentence` has the fields of the condition in braces."""
 
     label: str
     help: str
@@ -32,7 +32,8 @@ _ONE_LIMIT_PER_CURRENCY: Final = (
 )
 _WINDOW: Final = FieldText("Within", "The period before the payment.")
 
-# By the tag of the condition. One without an entry is shown by its tag and the names of its fields.
+# Keyed by the tag of the condition. A condition without an entry is shown by its tag and field
+# names.
 CONDITIONS: Final[Mapping[str, ConditionText]] = {
     "first_card_payment": ConditionText(
         "First card payment",
@@ -87,7 +88,7 @@ CONDITIONS: Final[Mapping[str, ConditionText]] = {
         "Customer's history not up to date",
         "Events older than this are not yet counted in the customer's history.",
         "the customer's history is more than {ms} milliseconds old",
-        {"ms": FieldText("Milliseconds", "5000 are five seconds.")},
+        {"ms": FieldText("Milliseconds", "5000 milliseconds are five seconds.")},
     ),
 }
 
@@ -119,7 +120,7 @@ DOCUMENT: Final[Mapping[str, FieldText]] = {
         "Rejection advised",
         "From this number of points, reviewers are advised to reject. Empty: never.",
     ),
-    "review_hours": FieldText("Time to decide", "Hours. Then the payment expires."),
+    "review_hours": FieldText("Time to decide", "In hours. After that, the payment expires."),
 }
 
 THEN: Final[Mapping[Verdict | None, str]] = {
@@ -132,7 +133,7 @@ _VALUES: Final = {"1h": "1 hour", "24h": "24 hours"}
 
 
 def value(of: Any) -> str:
-    """Return the value of a field of a condition as text."""
+    """Return the value of a condition's field as text."""
     if isinstance(of, Mapping):
         return ", ".join(labels.amount(of[currency], currency) for currency in sorted(of)) or "none"
     if isinstance(of, tuple):
@@ -148,12 +149,12 @@ def choice(of: StrEnum) -> str:
 
 
 def condition_text(tag: str) -> ConditionText:
-    """Return the texts of a type of condition, derived from its tag if it has none."""
+    """Return the texts for a type of condition. If it has none, derive them from its tag."""
     return CONDITIONS.get(tag) or ConditionText(labels.label(tag), "", "")
 
 
 def field_text(tag: str, field: str) -> FieldText:
-    """Return the texts of a field of a condition, derived from its name if it has none."""
+    """Return the texts for a condition's field. If it has none, derive them from its name."""
     return condition_text(tag).fields.get(field) or FieldText(labels.label(field))
 
 
@@ -181,7 +182,7 @@ def rule(of: Rule) -> str:
 
 
 def consequences(document: PolicyDocument) -> list[tuple[str, str]]:
-    """Return what a score and an amount lead to, as pairs of label and condition."""
+    """Return the consequences of scores and amounts, as pairs of label and condition."""
     others = ", and always in other currencies"
     found = {
         "medium_from": f"from {document.medium_from} points",
