@@ -1,4 +1,4 @@
-"""The types of the arguments of `manage.py backtest`."""
+"""Argument types for `manage.py backtest`."""
 
 import re
 from argparse import ArgumentTypeError

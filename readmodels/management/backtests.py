@@ -13,7 +13,7 @@ from payments.domain.backtest.result import Result, Workload
 from payments.domain.backtest.tally import Example
 from payments.domain.money import Money
 
-_EXAMPLES: Final = 3  # of each kind of change and label
+_EXAMPLES: Final = 3  # per kind of change and label
 _KINDS: Final = tuple(Kind)
 
 
@@ -62,7 +62,7 @@ def rules(result: Result) -> Table:
 
 
 def reviews(result: Result) -> Table:
-    """Return the work of reviewers under either side."""
+    """Return the work of the reviewers, under the history and under the policy."""
     table = _table("", title="Reviews")
     for name in ("payments", "by two", "hours", "per hour", "busiest 5 %", "reviewers"):
         table.add_column(name, justify="right")

@@ -13,7 +13,10 @@ M = TypeVar("M", bound=Model)
 
 
 def find(among: QuerySet[M], wanted: str, *, what: str, listed_by: str) -> M:
-    """Return the row whose id begins with `wanted`. Raises CommandError, which names `listed_by`."""
+    """Return the row whose id begins with `wanted`.
+
+    Raises CommandError, which names the command `listed_by`.
+    """
     begin = wanted.lower() if wanted.isascii() else ""
     found = list(among.annotate(text=Cast("id", CharField())).filter(text__startswith=begin)[:2])
     if len(found) != 1 or not begin:
@@ -25,8 +28,8 @@ def find(among: QuerySet[M], wanted: str, *, what: str, listed_by: str) -> M:
 
 
 def find_policy(ids: Iterable[str], wanted: str, *, nor: str = "") -> str:
-    """Return the id that begins with `wanted`. Raises CommandError, which names `nor` too."""
-    # Each id begins with an empty text, as of a variable of the shell that is not set.
+    """Return the id that begins with `wanted`. Raises CommandError, with `nor` in its message."""
+    # Every id begins with an empty text, which an unset shell variable would pass.
     found = [policy_id for policy_id in ids if wanted and policy_id.startswith(wanted)]
     if len(found) != 1:
         raise CommandError(

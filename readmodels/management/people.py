@@ -1,4 +1,4 @@
-"""Find the person in whose name a command acts."""
+"""Find the user for whom a command acts."""
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError

@@ -47,7 +47,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     show = actions.add_parser("show", help="each day, the active policy next to the shadow")
     verify = actions.add_parser("verify", help="count the days again from the log and compare")
     for each in (stop, show, verify):
-        each.add_argument("shadow", metavar="ID", help="of the shadow, or its first digits")
+        each.add_argument("shadow", metavar="ID", help="the id of the shadow, or its first digits")
     show.add_argument("--json", action="store_true", help="print the days as JSON")
 
 
@@ -196,7 +196,7 @@ def _verify(found: Shadow, out: OutputWrapper) -> None:
     observed, stored = shadows.with_days(found)
     if observed.engine != ENGINE_VERSION:
         raise CommandError(
-            f"Engine {observed.engine} counted the days. This one has version {ENGINE_VERSION}."
+            f"Engine {observed.engine} counted the days. This release has engine {ENGINE_VERSION}."
         )
     difference = shadow.first_difference_of_days(stored, observing.recomputed(observed))
     if difference is None:

@@ -114,7 +114,7 @@ class Command(BaseCommand):
             help="default: all payments",
         )
         run.add_argument(
-            "--seed", type=arguments.seed, default=0, metavar="N", help="of the sample"
+            "--seed", type=arguments.seed, default=0, metavar="N", help="seed of the random sample"
         )
         run.add_argument(
             "--mature",
@@ -337,7 +337,7 @@ def _request(options: dict[str, Any]) -> Request:
 
 
 def _policy(wanted: str) -> RiskPolicy:
-    """Return the policy of a file, of the standard input, or of the register."""
+    """Return the policy from a file, from standard input or from the register."""
     register = policies.register()
     match wanted:
         case "-":

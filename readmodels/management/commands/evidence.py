@@ -42,13 +42,13 @@ class Command(BaseCommand):
             help="only up to the decision that is version N of the payment; default: all events",
         )
         parser.add_argument(
-            "--reason", required=True, metavar="TEXT", help="why, such as the number of a case"
+            "--reason", required=True, metavar="TEXT", help="why, such as a case number"
         )
         parser.add_argument(
             "--out",
             required=True,
             metavar="DIR",
-            help="the folder for the files; - writes the JSON to standard output",
+            help="the folder for the files, or '-' to print the JSON",
         )
 
     def handle(

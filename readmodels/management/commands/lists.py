@@ -225,7 +225,7 @@ def _time(text: str) -> datetime:
 
 @contextmanager
 def _lines(file: str) -> Iterator[tuple[IO[str], int | None]]:
-    """Yield the lines of the file and their number, None for standard input."""
+    """Yield the lines of the file and their number, which is None for standard input."""
     try:
         if file == "-":
             yield sys.stdin, None

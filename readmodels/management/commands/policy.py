@@ -205,7 +205,7 @@ def _second(at: datetime) -> str:
 
 
 def _text(checked: Callable[[str], str]) -> Callable[[str], str]:
-    """Return the type of an argument that is a text."""
+    """Return an argument type for a text."""
 
     def read(given: str) -> str:
         try:

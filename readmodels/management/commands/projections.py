@@ -146,7 +146,10 @@ def _table(lags: list[lag.Lag]) -> Table:
 
 
 def _positions(lags: list[lag.Lag]) -> str:
-    """Return a line with the positions of sequence, log, seals and projections, which must not increase."""
+    """Return a line with the positions of the sequence, the log, the seals and the projections.
+
+    Only the position of the sequence may be higher than that of the log.
+    """
     seal = sealing.remembered()
     checkpoints = ", ".join(f"{each.name} {each.position:,}" for each in lags)
     return (

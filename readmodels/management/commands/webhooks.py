@@ -178,7 +178,9 @@ class Command(BaseCommand):
             )
         print_table(table, self.stdout)
         if len(found) > _MOST_LISTED:
-            self.stdout.write(f"These are {_MOST_LISTED} of more. Narrow them with --client.")
+            self.stdout.write(
+                f"Only the first {_MOST_LISTED} endpoints are shown. Narrow the list with --client."
+            )
 
     def _create(self, options: dict[str, Any]) -> None:
         client = _client(options["client"])
@@ -293,7 +295,7 @@ def _exactly(at: datetime | None) -> str:
 
 
 def _find(wanted: str) -> Endpoint:
-    """Return the only endpoint whose id begins so. Raises CommandError."""
+    """Return the only endpoint whose id begins with `wanted`. Raises CommandError."""
     named = Endpoint.objects.select_related("client").annotate(text=Cast("id", CharField()))
     found = list(named.filter(text__startswith=wanted.lower())[:2]) if wanted else []
     if len(found) != 1:
