@@ -1,1 +1,1 @@
-"""The query side: tables that projections fill from the log, and what reads them."""
+"""The query side: tables that projections fill from the log, and the code that reads them."""

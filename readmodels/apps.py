@@ -1,4 +1,4 @@
-"""Connect the read models: to the write side's ports, to each append and to each migrate."""
+"""Connect the read models to the write side's ports, to each append and to each run of migrate."""
 
 from typing import Any
 
@@ -20,7 +20,8 @@ class ReadModelsConfig(AppConfig):
         roles.check_required()
         ports.connect(PORTS)
         appended.connect(wakeups.wake_all, dispatch_uid="readmodels.wake")
-        # Once per migrate. This app is the last one, so Django has made the permissions of all others.
+        # Runs once per migrate. This app is the last one, so the permissions of all apps exist by
+        # then.
         post_migrate.connect(_apply_roles, sender=self)
 
 

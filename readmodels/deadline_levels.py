@@ -1,7 +1,8 @@
-"""Report each level that the deadline of a review reaches: once, by a counter and a line in the log.
+"""Report each deadline level that a review reaches, once, in a counter and in a log line.
 
-One statement finds, stores and counts the new levels. Two tasks at once, or a task that runs again after a
-kill, therefore count nothing twice and miss nothing. A kill between the lines and the commit repeats lines.
+One statement finds, stores and counts the new levels. Two tasks at once, or a task that runs again
+after a kill, therefore count nothing twice and miss nothing. A kill between logging and the commit
+only repeats log lines.
 """
 
 import logging
@@ -17,9 +18,9 @@ from readmodels.queries import deadlines
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = 1_000
-# From here on, a level is a warning.
+# Levels from here on are logged as warnings.
 _URGENT: Final = 80
-# How long the expiry of a review is found, and how long the rows of ended reviews are kept.
+# How far back expired reviews are searched for, and how long the rows of ended reviews are kept.
 _EXPIRED_WITHIN: Final = timedelta(days=1)
 _KEPT: Final = timedelta(days=30)
 
@@ -78,7 +79,7 @@ def report(at: datetime) -> int:
     while full:
         with transaction.atomic():
             found = execute(_REPORT, parameters)
-            # Before the commit: a line that is repeated is better than one that is lost.
+            # Before the commit, because a repeated line is better than a lost one.
             for payment_id, level in found:
                 urgency = logging.WARNING if level >= _URGENT else logging.INFO
                 logger.log(

@@ -1,4 +1,4 @@
-"""Labels for what the log stores as codes: reasons, amounts, events, actors."""
+"""Labels for what the log stores: reasons, amounts, events, actors."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -44,7 +44,7 @@ from payments.domain.payment.events import (
 from payments.domain.risk.assessment import RiskAssessment
 from readmodels import masking
 
-# Reasons of risk rules and reviewers. `label` derives all others from their codes.
+# Labels of some reasons. `label` derives all other labels from their codes.
 REASONS: Final = {
     "first_card_payment_large": "The customer's first card payment, and a large one",
     "features_stale": "The customer's history was not up to date",
@@ -56,7 +56,7 @@ REASONS: Final = {
     "blocked_by_policy": "Blocked by the risk policy",
 }
 
-# For lists, where the same sentence would fill a column.
+# Shorter labels for lists, where a sentence would fill a column.
 _SHORT_REASONS: Final = {
     "first_card_payment_large": "Large first card payment",
     "features_stale": "History not up to date",
@@ -106,7 +106,7 @@ def label(code: str) -> str:
 
 
 def short_label(code: str) -> str:
-    """Return the label of a reason of a risk rule for a column of a list."""
+    """Return a short label for the reason of a risk rule, for the column of a list."""
     return _SHORT_REASONS.get(code) or label(code)
 
 

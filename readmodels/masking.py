@@ -1,6 +1,8 @@
-"""Mask personal data of customers: enough to recognize a known person, too little to learn a new one.
+"""Mask customers' personal data.
 
-Masked texts keep their first characters. Their number of stars shows the length of a part up to eight.
+Readers can recognize a person whom they know, but not identify another one. Masked texts keep their
+first characters, telephone numbers their last digits. In names and e-mail addresses, the number of
+stars shows the length of a part, up to eight.
 """
 
 from typing import Final
@@ -29,7 +31,7 @@ def phone(text: str) -> str:
 
 
 def reference(text: str) -> str:
-    """Return the first two characters: "cu***". Of a short text, at most half is shown."""
+    """Return the first two characters: "cu***". At most half of a short text is shown."""
     return text[: min(_SHOWN_OF_REFERENCE, len(text) // 2)] + MASK * 3 if text else ""
 
 

@@ -1,6 +1,6 @@
 """The Celery tasks that fill and rebuild the read models, and that report deadlines.
 
-They may be lost, late or doubled.
+They may be lost, late or repeated.
 """
 
 import logging
@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 _TURN_SECONDS: Final = 0.05
 # The turn of project_all. It must be shorter than the broker's visibility timeout.
 _LONG_TURN_SECONDS: Final = 60.0
-# The log names a transaction that holds the horizon once in this time.
+# The log names a transaction that holds the horizon once in this many seconds.
 _LOG_AGAIN_SECONDS: Final = 3_600
 
 
@@ -40,7 +40,7 @@ def project(*names: str) -> None:
     for name in names:
         projection = PROJECTIONS.get(name)
         if projection is None:
-            # Published by a web process of another version, for workers of that version.
+            # A web process of another version published the task, for workers of that version.
             logger.warning("There is no projection %s here.", name)
             continue
         with _isolated(projection):
@@ -80,12 +80,12 @@ def project_all() -> None:
 
 @shared_task(name="readmodels.report_deadlines")
 def report_deadlines() -> None:
-    """Report the levels that deadlines of reviews have reached."""
+    """Report the deadline levels that reviews have reached."""
     with outages.reported():
         deadline_levels.report(timezone.now())
 
 
-# Acknowledged at its start, because it may take longer than the broker's visibility timeout.
+# This task is acknowledged at its start, because it may outlast the broker's visibility timeout.
 @shared_task(name="readmodels.rebuild", acks_late=False)
 def rebuild() -> None:
     """Carry out the rebuild that staff asked for, if one waits. Beat sends this task every few seconds."""
@@ -122,5 +122,5 @@ def _log_holders(held: HorizonHeld) -> None:
         if append is not None and append.seconds < holders.LONG_SECONDS:
             continue
         if wakeups.is_first(f"named:{holder.virtual_transaction}", seconds=_LOG_AGAIN_SECONDS):
-            # Unknown if this role may not see it, or if it has just ended.
+            # `append` is None if this role may not see the transaction, or if it has just ended.
             logger.warning("%s", append or held)
