@@ -1,4 +1,4 @@
-"""The Content Security Policy: pages load only our own files, and no page of others shows ours.
+"""The Content Security Policy: pages load only our own files, and other sites cannot embed them.
 
 Scripts and styles are files. The back office needs `unsafe-eval`, because unfold's Alpine evaluates
 expressions of its templates.
@@ -23,7 +23,7 @@ _DOCS: Final = "/api/docs"
 
 
 class ContentPolicyMiddleware(CSPMiddleware):
-    """Add the policy of the page."""
+    """Add the policy to each page. The back office and the API's documentation need exceptions."""
 
     def get_policy_parts(
         self,
@@ -35,6 +35,6 @@ class ContentPolicyMiddleware(CSPMiddleware):
         if request.path_info.startswith(_BACK_OFFICE):
             parts.update = {"script-src": [SELF, UNSAFE_EVAL]}
         elif request.path_info.startswith(_DOCS):
-            # Swagger UI has its icons in data URLs.
+            # Swagger UI loads its icons from data URLs.
             parts.update = {"img-src": [SELF, "data:"]}
         return parts

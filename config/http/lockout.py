@@ -1,4 +1,4 @@
-"""The lockout after failed sign-ins: its values for django-axes, and its page."""
+"""The lockout after failed sign-ins: its settings for django-axes, and its page."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -8,8 +8,8 @@ from django.shortcuts import render
 
 FAILURES: Final = 5
 PERIOD: Final = timedelta(minutes=15)
-# A lockout applies to a user name only for the address of the failures. An attacker elsewhere therefore
-# locks out nobody.
+# A lockout applies only to the user name and the address of the failed sign-ins. An attacker at
+# another address therefore cannot lock anyone out.
 APPLIES_TO: Final = [["username", "ip_address"]]
 
 

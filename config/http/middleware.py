@@ -1,4 +1,4 @@
-"""The middleware of the service: one for WSGI, then those of settings.MIDDLEWARE, in their order.
+"""The middleware of the service: a WSGI wrapper, then that in settings.MIDDLEWARE, in order.
 
 API clients send a key with each request. Their requests skip what only browsers need: sessions, users, CSRF
 tokens and messages.
@@ -39,7 +39,7 @@ _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 # Characters that logs need not quote.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-# The entry of the environment with the time at which the view begins.
+# The key in the WSGI environment for the time at which the view begins.
 _BEGAN: Final = "payments.began"
 _request_logger: Final = logging.getLogger("django_structlog")
 
@@ -65,7 +65,10 @@ def utf_8(application: Application) -> Application:
 
 
 def _with_replacements(path: str) -> str:
-    """Replace bytes that are not UTF-8 by U+FFFD, as granian does. Django would decode them as Latin-1."""
+    """Replace bytes that are not UTF-8 with U+FFFD, as granian does.
+
+    Django would decode them as Latin-1.
+    """
     return path.encode("latin-1").decode(errors="replace").encode().decode("latin-1")
 
 
@@ -79,10 +82,11 @@ def _without_charset(given: str) -> str:
 
 
 class RequestIdMiddleware:
-    """Give each request an id and a correlation id: the caller's if they are valid, otherwise new ones.
+    """Give each request an id and a correlation id: the caller's if they are valid.
 
-    The answer, the logs and the events carry the request id. Requests that a caller makes for one purpose can
-    share one X-Correlation-ID. By default it is the request id.
+    The response, the logs and the events carry the request id. If it is missing or invalid, a new
+    one is made. Requests that a caller makes for one purpose can share one X-Correlation-ID. By
+    default it is the request id.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -106,17 +110,18 @@ def valid_or_new_id(given: str | None) -> str:
 
 
 def _valid_id(given: str | None) -> str | None:
-    # Events keep it permanently.
+    # Events store the id permanently, so it must not be a card number.
     if given and _REQUEST_ID.fullmatch(given) and not is_card_number(given):
         return given
     return None
 
 
 class ProbeMiddleware:
-    """Answer probes before all other middleware: they name no host, or a pod's address, and are unencrypted.
+    """Answer probes before all other middleware, which would refuse them.
 
-    `/metrics` is not a probe. Without a token, only the check of the Host by other middleware keeps web pages
-    in a local browser from reading it.
+    Probes are unencrypted, and their Host is missing or the address of a pod. `/metrics` is not a
+    probe. Without a token, only the Host check of later middleware keeps it from web pages in a
+    local browser.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -128,9 +133,10 @@ class ProbeMiddleware:
 
 
 class ProblemMiddleware:
-    """Replace error pages of Django by problems, for paths of the API.
+    """Replace Django's error pages with problems, for API paths.
 
-    Views raise problems themselves. Errors outside of views get a page, such as a wrong Host.
+    Views raise problems themselves. For errors outside views, such as an invalid Host, Django
+    returns a page.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -165,9 +171,10 @@ def _is_of_api(request: HttpRequest) -> bool:
 
 
 class SessionMiddleware(_SkippedByApi, sessions.SessionMiddleware):
-    """Django's middleware. A session that cannot be stored is answered like any other outage.
+    """Show the page for an outage if the session cannot be stored.
 
-    No cache stores a page of a session. Views ask for that themselves, but error pages do not.
+    Pages that read the session are also marked as not cacheable. Views mark theirs, but error
+    pages do not.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -193,7 +200,7 @@ class MessageMiddleware(_SkippedByApi, messages.MessageMiddleware): ...
 
 
 class ContentPolicyMiddleware(content_policy.ContentPolicyMiddleware):
-    """Skip the answers of the API: they are not pages. The API's documentation has a policy."""
+    """Skip API responses, which are not pages. The API's documentation gets a policy."""
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if request.path_info.startswith("/api/v1/"):
@@ -209,7 +216,7 @@ class SecondFactorMiddleware(_SkippedByApi):
     ) -> HttpResponse | None:
         if _is_of_api(request):
             return None
-        # It has models, and the servers import this module before Django's apps are ready.
+        # Imported here: it has models, and servers import this module before the apps are ready.
         from readmodels.admin.account import access
 
         try:
@@ -222,10 +229,11 @@ class SecondFactorMiddleware(_SkippedByApi):
 
 
 class RequestLogMiddleware(structlog_middlewares.RequestMiddleware):
-    """Log each request, and bind its ids to everything that is logged meanwhile.
+    """Log each request, and bind its ids to everything that is logged during it.
 
-    The line of a request with an API key names the client and the prefix of the key. The line of a refusal
-    names its problem code. No line is prepared for a request that succeeds if such lines are not written.
+    For a request with an API key, the line names the client and the prefix of the key. For a
+    refusal, it names the problem code. If the log level excludes successful requests, no line is
+    prepared for them.
     """
 
     def prepare(self, request: HttpRequest) -> None:

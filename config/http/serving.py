@@ -23,8 +23,8 @@ from config.operations.http_requests import NO_ROUTE, ROUTE, requests
 from payments.api.problems.problem import CONTENT_TYPE, Problem, instance_of, problem_details
 
 _TICK_SECONDS: Final = 0.25
-# Replaces the value of a header with bytes beyond ASCII, which granian hides. It matches no format, so
-# the header is refused where it matters. Without it, a precondition or a proxy's header would be ignored.
+# Stands for a header value with non-ASCII bytes, which granian hides. It matches no format, so code
+# that reads the header refuses it. Otherwise a precondition or a proxy's header would be ignored.
 _UNREADABLE: Final = "\xff"
 _CONSTANT: Final[Environment] = {
     "SCRIPT_NAME": "",
@@ -73,8 +73,8 @@ class Server:
         if scope.proto != "http":
             protocol.close(HTTPStatus.FORBIDDEN)  # a WebSocket
             return
-        # A process keeps few large bodies in memory. Further uploads have the limit of other requests, so
-        # that notes without files still arrive.
+        # A process holds only a few large bodies in memory. Beyond that, uploads have the limit of
+        # other requests, so that notes without files still arrive.
         if self._uploads < self._most_uploads and uploads.may_upload(scope.method, scope.path):
             self._uploads += 1
             try:
@@ -182,7 +182,8 @@ def environment(scope: Scope, headers: Any, body: bytes | None) -> Environment:
 def _key(name: str) -> str | None:
     """Return the name of a header in the environment, None for a header to omit.
 
-    A header with an underscore would get the name of another header, which proxies check and set.
+    A header with an underscore would get the same name as one with a hyphen, which proxies check
+    and set.
     """
     if "_" in name or name in {"content-length", "transfer-encoding"}:
         return None
@@ -200,7 +201,7 @@ def _address(text: str) -> tuple[str, str]:
 
 
 def _as_latin_1(text: str) -> str:
-    """Return the text in the form of WSGI: each byte of its UTF-8 as a character of Latin-1."""
+    """Return the text as WSGI requires it: its UTF-8 bytes, decoded as Latin-1."""
     return text if text.isascii() else text.encode().decode("latin-1")
 
 

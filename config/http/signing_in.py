@@ -1,4 +1,4 @@
-"""The data that django-axes records of sign-ins.
+"""The data that django-axes records about sign-ins.
 
 It records a user name, an address and the browser's name. Other data of the request can hold card numbers,
 customers' names or text that the database refuses.
@@ -35,9 +35,9 @@ def recorded_name(request: HttpRequest, credentials: dict[str, Any] | None = Non
 def address(request: HttpRequest) -> str:
     """Return the client's address, or for IPv6 the address of its network.
 
-    It is the address that the outermost of our `settings.PROXIES` proxies saw. Without proxies it is that of
-    the connection, because clients can send any X-Forwarded-For. Values that are not addresses become
-    0.0.0.0, because axes does not count failures without an address reliably.
+    It is the address that the outermost of our `settings.PROXIES` proxies saw. Without proxies it
+    is the connection's address, because clients can send any X-Forwarded-For. Values that are not
+    addresses become 0.0.0.0, because axes does not reliably count failures without an address.
     """
     seen: str = request.META.get("REMOTE_ADDR", "")
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
@@ -55,7 +55,7 @@ def address(request: HttpRequest) -> str:
 
 
 def in_logs(username: str, *_: object) -> str:
-    """Return the client's name in logs, without the address, which is personal data."""
+    """Return how logs name the client: without the address, which is personal data."""
     return username
 
 

@@ -1,4 +1,4 @@
-"""Receive a request's body completely before it takes a thread, within a deadline and a size.
+"""Receive a request's body completely before it takes a thread, within a deadline and a size limit.
 
 A sender that stops in the middle therefore blocks no thread. If a process has too many unfinished bodies, it
 drops the oldest one. Normal bodies arrive within milliseconds, so the oldest one has a slow sender.
@@ -31,7 +31,7 @@ class TooLarge(BodyError):
 
 
 class Broken(BodyError):
-    """The sender hung up in the middle, or sent another length than it announced."""
+    """The sender hung up early, or sent more or fewer bytes than it announced."""
 
 
 class Headers(Protocol):
@@ -103,7 +103,7 @@ class Receiver:
             ends += not chunk
             if len(body) > most_bytes:
                 raise TooLarge
-        # The server sends an empty chunk at the end, and another one after an error.
+        # The server yields one empty chunk at the end of a body, and a second one after an error.
         if ends != 1:
             raise Broken
         return bytes(body)

@@ -9,7 +9,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 
 from payments.domain import files
 
-# The address of a new note: see readmodels/admin/review/payments.py.
+# The URL that adds a note: see readmodels/admin/review/payments.py.
 _NOTE: Final = re.compile(r"/admin/readmodels/paymentsummary/[0-9A-Fa-f-]{36}/note/")
 # Three files, the text and the parts of the form around them.
 MOST_BYTES: Final = files.MOST * files.LARGEST + 256 * 1024
@@ -23,7 +23,7 @@ def may_upload(method: str, path: str) -> bool:
 class MemoryHandler(FileUploadHandler):
     """Keep uploaded files in memory. Django's handlers would write personal data to the disk.
 
-    A file that is too large is cut, but keeps its size, by which it is refused.
+    A file that is too large is truncated. Its `size` stays the full one, so that it is refused.
     """
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
