@@ -1,4 +1,5 @@
 """Everything that the service needs on one machine, started and stopped together.
 
-Real servers from wheels, on unix sockets, without installing anything: for `make run` and for the tests.
+`make run` and the tests use it. The servers come from wheels and listen on unix sockets, so nothing
+else needs to be installed.
 """

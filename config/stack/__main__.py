@@ -92,7 +92,7 @@ def _servers(folder: Path, supervisor: Supervisor) -> Iterator[None]:
 
 
 def _serve(supervisor: Supervisor, web: Sequence[str], port: int) -> None:
-    """Start the web server, then the workers and beat, which would delay its start."""
+    """Start the web server first, because starting the workers and beat would delay it."""
     supervisor.start("web", commands.with_python(web))
     _await_answer(supervisor, f"http://{commands.HOST}:{port}/admin/login/")
     supervisor.start("worker", commands.with_python(commands.WORKER))
@@ -119,7 +119,7 @@ def _await_answer(supervisor: Supervisor, url: str) -> None:
 
 def _check_free(port: int) -> None:
     with socket.socket() as probe:
-        # Like the web server: connections that are closing do not block the port.
+        # The web server sets this too, so closing connections do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((commands.HOST, port))

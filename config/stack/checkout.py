@@ -41,7 +41,7 @@ def name() -> str:
 
 
 def data_folder() -> Path:
-    """Return the folder of the data: .local, or for root one that the servers' account can reach."""
+    """Return the data folder: .local, or for root a folder that the servers' account can reach."""
     return Path(f"/var/tmp/payments-{name()}") if os.geteuid() == 0 else LOCAL  # noqa: S108 - checked to be ours
 
 
@@ -51,7 +51,7 @@ def socket_folder() -> Path:
 
 
 def install(*, chosen: bool) -> int:
-    """Create or complete the environment. `chosen`: the user named this interpreter."""
+    """Create or complete the environment. `chosen` is whether the user named this interpreter."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     installed = _installed_version() if chosen else version
     fresh = _MARKER.exists() and _MARKER.stat().st_mtime >= _LOCK.stat().st_mtime

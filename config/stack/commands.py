@@ -1,11 +1,11 @@
-"""The command lines of the web server, the workers and beat, also stated in config/README.md."""
+"""The command lines for the web server, the workers and beat. config/README.md repeats them."""
 
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 HOST: Final = "127.0.0.1"
-# Containers often run as root, about which Celery warns at each start.
+# Celery warns at each start that it runs as root, which is usual in containers.
 _WARNINGS: Final = ("-W", "ignore:You're running the worker")
 _CELERY: Final = ("celery", "--quiet", "-A", "config")
 
@@ -37,5 +37,5 @@ def web(port: int = 8000, *, workers: int = 1, log_level: str = "warning") -> Se
 
 
 def with_python(command: Sequence[str]) -> list[str]:
-    """Return the command run by this interpreter, so that PATH need not contain .venv/bin."""
+    """Return the command, run with this interpreter: PATH need not contain .venv/bin."""
     return [sys.executable, *_WARNINGS, "-m", *command]

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: programs of a wheel or of POSTGRES_BIN, data in a folder of the checkout."""
+"""The embedded PostgreSQL: programs from a wheel or POSTGRES_BIN, data in the checkout."""
 
 import importlib.util
 import re
@@ -148,7 +148,7 @@ def binaries() -> Path:
     programs = package / _INSTALLATION / "bin"
     if _runs(programs):
         return programs
-    # As root, the account `nobody` cannot read root's home, so it gets a copy.
+    # If root starts the stack, `nobody` runs the server, which cannot read the home of root.
     return _copy(package) / "bin"
 
 

@@ -70,7 +70,7 @@ def _check_broker() -> None:
     import redis
     from django.conf import settings
 
-    # Without the user and the password that the URL may hold.
+    # Errors show the address without the user and the password that the URL may contain.
     parts = urlsplit(settings.REDIS_URL)
     where = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{parts.port or 6379}"
     try:
@@ -98,7 +98,7 @@ def _migrate() -> None:
         try:
             call_command("migrate", interactive=False, verbosity=0)
         except ProgrammingError as error:
-            # The role of the service should not be able to change the schema.
+            # The service's role should not own the tables, so it usually cannot migrate.
             raise StackError(
                 f"The migrations failed: {one_line(error)}."
                 " Run `./manage.py migrate` as the owner of the tables."
@@ -114,7 +114,7 @@ def _seed(folder: Path) -> list[str]:
     from readmodels.projections import PROJECTIONS
 
     password, made = kept_secret(folder / "demo-password")
-    # For `seed_demo`, through the file of the environment.
+    # `shared_environment` passes it on to `seed_demo`.
     os.environ["DEMO_PASSWORD"] = password
     if demo.seed(password, reset=made):
         for projection in PROJECTIONS.values():

@@ -15,7 +15,7 @@ import psutil
 
 from config.stack import checkout
 
-# Every child has in its environment its checkout, its purpose and its launcher.
+# The environment variable that holds each child's purpose, checkout and launcher.
 _MARK: Final = "PAYMENTS_LAUNCHER"
 _purpose = "run"
 _PROC: Final = Path("/proc")
@@ -125,7 +125,7 @@ def end_descendants(leader: int) -> int:
 
 
 def is_local(process: psutil.Process) -> bool:
-    """Return whether the process is of this user or the servers' account, and in the same namespaces.
+    """Return whether the process has our user or the servers' account, and the same namespaces.
 
     In another PID namespace, the same pid means another process. Time namespaces shift start times.
     """
@@ -149,7 +149,7 @@ def mark_as(purpose: str) -> None:
 def mark(launcher: int, project: Path = checkout.PROJECT) -> str:
     """Return the mark that the process `launcher` gives its children, for the checkout in `project`.
 
-    The start time is in clock ticks since the boot: a step of the clock does not move it.
+    It contains the start time in clock ticks since the boot, which clock adjustments do not change.
     """
     folder = project.stat()
     started = _start_ticks(launcher)
@@ -202,13 +202,13 @@ def _namespace(pid: int, kind: str) -> str | None:
     try:
         return str((_PROC / str(pid) / "ns" / kind).readlink())
     except FileNotFoundError:
-        return None  # the kernel does not know this kind
+        return None  # the kernel has no such namespaces
 
 
 def _start_ticks(pid: int) -> str:
     """Return the start time of the process as the kernel counts it, or "" if there is none."""
     try:
-        # The name in brackets may hold spaces and brackets itself.
+        # The program's name, in brackets, may itself contain spaces and brackets.
         return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[_START_TIME]
     except (OSError, ValueError):
         return ""

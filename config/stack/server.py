@@ -14,7 +14,7 @@ import psutil
 from config.stack import processes
 from config.stack.errors import StackError
 
-_READY_SECONDS: Final = 60.0  # recovering after a crash takes a while
+_READY_SECONDS: Final = 60.0  # recovery after a crash takes a while
 _LOG_LINES: Final = 5
 
 

@@ -15,12 +15,12 @@ from config.stack.errors import StackError
 from config.stack.server import Server
 
 _POLL_SECONDS: Final = 0.1
-# After so many seconds, a process counts as validly configured. A busy machine needs 20 seconds to import the
-# service in three processes at once, and reports an invalid configuration only then.
+# A process that has run for so many seconds must have a valid configuration. On a busy machine,
+# three processes import the service in 20 seconds, and only then report an invalid configuration.
 _STEADY_SECONDS: Final = 60.0
 _ATTEMPTS: Final = 5
 _LONGEST_DELAY: Final = 30.0
-# People and the kernel send these, so they do not indicate an invalid configuration.
+# People and the kernel send these signals. They do not indicate an invalid configuration.
 _FROM_OUTSIDE: Final = frozenset({-signal.SIGKILL, -signal.SIGTERM})
 
 
@@ -43,14 +43,14 @@ class _Child:
     server: Server | None = None
     steady: bool = False
     short_lives: int = 0  # in a row
-    exits: int = 0  # not by a signal, before it was `steady` for the first time
+    exits: int = 0  # without a signal, before it was first `steady`
     due: float = 0.0
 
 
 class Supervisor:
     """Keep processes running until SIGINT, SIGTERM or SIGHUP, which `check` raises as Stop.
 
-    A handler that raised itself could lose a child between its start and its registration.
+    The signal handler does not raise. It could lose a child between its start and its registration.
     """
 
     def __init__(self) -> None:
