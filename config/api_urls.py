@@ -1,4 +1,4 @@
-"""The addresses of /api/v1/: commands of the write side, queries of the read side."""
+"""The URLs below /api/v1/: commands go to the write side, queries to the read side."""
 
 from typing import ClassVar, Final
 
@@ -15,7 +15,7 @@ from readmodels.api.webhooks import views as webhooks
 
 
 class _AnyText(StringConverter):
-    """Match slashes and line breaks too, so that the view can report a wrong text."""
+    """Match slashes and line breaks too, so that the view can report an invalid value."""
 
     regex = "(?s:.+)"
 

@@ -66,9 +66,9 @@ UNFOLD: Final[dict[str, Any]] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_HISTORY": False,
     "DASHBOARD_CALLBACK": "readmodels.admin.dashboard.context",
-    # In colors.css, because pages must have no inline styles.
+    # The colors are in colors.css, because pages must not have inline styles.
     "COLORS": lambda _: {},
-    # The template adds the password and the sign-out.
+    # The template adds "Change password" and "Sign out".
     "ACCOUNT": {"navigation": [{"title": "Your account", "link": reverse_lazy("account")}]},
     "SIDEBAR": {
         "show_search": False,

@@ -1,7 +1,8 @@
 """Keep Celery's worker and beat alive while the broker is unreachable or returns errors.
 
-A broker that fails over, is full or starts returns errors such as OOM, READONLY and LOADING. They are treated
-as lost connections: retried with growing pauses, and logged in one line.
+During a failover, when it is full or while it starts, a broker returns errors such as READONLY,
+OOM and LOADING. They are treated like lost connections: the client retries with growing pauses
+and logs one line.
 """
 
 import logging
@@ -27,7 +28,7 @@ ERRORS: Final = (redis.RedisError, OperationalError)
 _CONNECTION_LOST: Final = "consumer: Connection to broker lost."
 _LONGEST_PAUSE: Final = 5.0
 _FIRST_PAUSE: Final = 0.5
-# After this time without a failure, the first pause is used again.
+# After so many seconds without a failure, the next pause is again the shortest.
 _CALM_SECONDS: Final = 15.0
 
 
@@ -121,14 +122,14 @@ class Consumer(consumer.Consumer):
         self._pause = _FIRST_PAUSE if calm else min(2 * self._pause, _LONGEST_PAUSE)
         logger.warning("The broker failed, trying again in %.1f s: %s", self._pause, exc)
         super().on_connection_error_after_connected(exc)
-        # A broker that returns an error for every command still accepts connections.
+        # Pause before reconnecting: a broker that returns only errors still accepts connections.
         while (left := now + self._pause - time.monotonic()) > 0:
             state.maybe_shutdown()
             time.sleep(min(left, 0.2))
         self._failed_at = time.monotonic()
 
     def register_with_event_loop(self, hub: Hub) -> None:
-        # Repeated with each connection: a reset of kombu's hub unsets the current hub.
+        # Needed for each connection, because resetting kombu's hub unsets the current hub.
         set_event_loop(hub)
         super().register_with_event_loop(hub)
 

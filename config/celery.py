@@ -19,9 +19,9 @@ app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
 # Not Django apps, so Celery does not look there.
 app.autodiscover_tasks(["payments.application", "readmodels.admin.exports"])
-# Slow endpoints must not delay projections.
+# Webhooks have their own queue, so that slow endpoints do not delay projections.
 app.conf.task_routes = {"webhooks.*": {"queue": "webhooks"}}
-# In seconds. Tasks that pile up while no worker runs expire.
+# Times are in seconds. Tasks expire so that they do not pile up while no worker runs.
 app.conf.beat_schedule = {
     "project": {
         "task": "readmodels.project_all",
@@ -73,7 +73,7 @@ def _close_lost_connections(**_: object) -> None:
 
 @setup_logging.connect
 def _keep_django_logging(**_: object) -> None:
-    """Keep Django's logging: a receiver of this signal stops Celery from replacing the handlers."""
+    """Keep Django's logging. Celery leaves the handlers alone if this signal has a receiver."""
 
 
 @beat_init.connect

@@ -19,7 +19,7 @@ _SHARED: Final[list[Any]] = [
 
 
 def configured(*, for_people: bool, level: str, requests: str, celery: str) -> dict[str, Any]:
-    """Configure structlog, and return Django's LOGGING with the levels of these loggers."""
+    """Configure structlog, and return Django's LOGGING with the given log levels."""
     structlog.configure(
         processors=[
             # First, so that filtered records are neither formatted nor searched for card numbers.
@@ -44,7 +44,7 @@ def configured(*, for_people: bool, level: str, requests: str, celery: str) -> d
             }
         },
         "filters": {
-            # A 503 is already logged twice: by the outage, and by the line of the request.
+            # A 503 is already logged twice: as an outage, and in the line of the request.
             "unforeseen": {
                 "()": "django.utils.log.CallbackFilter",
                 "callback": lambda record: (
@@ -68,7 +68,7 @@ def configured(*, for_people: bool, level: str, requests: str, celery: str) -> d
             "django.request": {"level": "ERROR", "filters": ["unforeseen"]},
             "django_structlog": {"level": requests},
             "celery": {"level": celery},
-            # axes logs several lines for each sign-in. Failures and locks are warnings.
+            # axes logs several lines for each sign-in. Failures and lockouts are warnings.
             "axes": {"level": "WARNING"},
         },
     }

@@ -39,6 +39,6 @@ SETTINGS: Final[dict[str, Any]] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": False,
-    "COMPONENT_SPLIT_PATCH": False,  # a body of PATCH has a struct of its own
-    "POSTPROCESSING_HOOKS": [],  # the default hooks rename enums, which have names
+    "COMPONENT_SPLIT_PATCH": False,  # PATCH bodies have their own structs
+    "POSTPROCESSING_HOOKS": [],  # the default hook would rename our enums
 }

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from config.wsgi import application  # first: it sets Django up
+from config.wsgi import application  # must be first, because it sets Django up
 
 # isort: split
 

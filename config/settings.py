@@ -23,15 +23,15 @@ EMBEDDED: bool = variables.flag("EMBEDDED", default=False)
 
 # Signs sessions. Can be rotated.
 SECRET_KEY: str = variables.secret("SECRET_KEY", debug=DEBUG)
-# Key of the hashes that stand for customers and requests in the log. Cannot be rotated: see
+# Key for the hashes that replace customers and requests in the log. Cannot be rotated: see
 # payments.pseudonyms.
 PSEUDONYM_KEY: str = variables.secret("PSEUDONYM_KEY", debug=DEBUG)
 # Signs the seals of the log. For workers only. Can be rotated if SEAL_PUBLIC_KEYS contains the old public
 # keys: see payments.events.seals.keys.
 SEAL_KEY: str = variables.seal_key("SEAL_KEY", debug=DEBUG)
 SEAL_PUBLIC_KEYS: list[str] = variables.public_keys("SEAL_PUBLIC_KEYS")
-# Encrypt the secrets of webhook endpoints and sign messages. The first one encrypts: see
-# readmodels.webhooks.keys.
+# These keys encrypt the secrets of webhook endpoints and sign messages. The first key encrypts new
+# secrets: see readmodels.webhooks.keys.
 WEBHOOK_KEYS: list[str] = variables.webhook_keys("WEBHOOK_KEYS", debug=DEBUG)
 # The longest time for one request to an endpoint, in seconds.
 WEBHOOK_SECONDS: float = variables.seconds("WEBHOOK_SECONDS", 15.0)
@@ -96,9 +96,10 @@ MIDDLEWARE: list[str] = [
     "axes.middleware.AxesMiddleware",  # must be last
 ]
 
-# `check --deploy` does not recognize our subclass of the CSRF middleware. One URL pattern begins with a slash
-# to match addresses like //api/v1. payments.identity.passkeys has the origins. HSTS of subdomains and the
-# preload list concern the whole domain, so its owner configures them at the proxy.
+# W003: the check does not recognize our subclass of the CSRF middleware.
+# W005, W021: HSTS of subdomains and preloading concern the whole domain. Its owner configures them.
+# W002: one URL pattern begins with a slash, to match paths like //api/v1.
+# E030: payments.identity.passkeys returns the allowed origins.
 SILENCED_SYSTEM_CHECKS = [
     "security.W003",
     "security.W005",
@@ -194,29 +195,29 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
 # The aggregates whose events and upcasts `manage.py check` checks.
 EVENT_AGGREGATES = "payments.aggregates.AGGREGATES"
 
-# How many undecided payments "Claim next" in the back office gives one person at a time. The API has no
-# such limit: each Idempotency-Key has its own payment.
+# The most undecided payments that a person can claim with "Claim next" in the back office. The API
+# has no such limit: each Idempotency-Key claims its own payment.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)
 
-# The share of decisions on payments that a second person reviews without seeing them, in percent. Reviewers
-# with fewer decisions in the last 90 days have a larger share.
+# The percentage of decisions that a second person reviews without seeing the decision. It is larger
+# for reviewers with fewer than so many decisions in the last 90 days.
 SECOND_REVIEW_PERCENT: int = variables.number("SECOND_REVIEW_PERCENT", 2, most=100)
 SECOND_REVIEW_NEW_PERCENT: int = variables.number("SECOND_REVIEW_NEW_PERCENT", 20, most=100)
 SECOND_REVIEW_NEW_DECISIONS: int = variables.number("SECOND_REVIEW_NEW_DECISIONS", 50)
 
-# Auditors are warned of people who reveal personal data of customers more often than this in an hour.
+# Auditors are warned about people who reveal customers' personal data more often per hour.
 REVEALS_PER_HOUR: int = variables.number("REVEALS_PER_HOUR", 50, least=1)
 
-# The command that checks each attached file for viruses: it reads the file from its standard input and exits
-# with 0 if it is clean, with 1 if it is not. Empty: none.
+# The command that checks each attached file for viruses. It reads the file from its standard input
+# and exits with 0 if the file is clean, with 1 if it is not. If empty, files are not checked.
 ATTACHMENT_SCANNER: list[str] = shlex.split(variables.text("ATTACHMENT_SCANNER"))
 
-# Whether the approval of a risk policy needs an attached backtest of the last 30 days.
+# Whether the approval of a risk policy needs an attached backtest from the last 30 days.
 POLICY_NEEDS_BACKTEST: bool = variables.flag("POLICY_NEEDS_BACKTEST", default=False)
 
 # Exports
 
-# The private folder of files that workers make and web servers send.
+# The private folder for export files, which workers write and web servers send.
 EXPORT_FOLDER: str = variables.text("EXPORT_FOLDER", str(BASE_DIR / ".local" / "exports"))
 
 # People
@@ -245,33 +246,33 @@ AXES_LOCKOUT_CALLABLE = "config.http.lockout.page"
 AXES_USERNAME_CALLABLE = "config.http.signing_in.recorded_name"
 AXES_CLIENT_IP_CALLABLE = "config.http.signing_in.address"
 AXES_CLIENT_STR_CALLABLE = "config.http.signing_in.in_logs"
-# A successful sign-in or the end of a lockout removes the counted failures. The failure log keeps them.
+# A successful sign-in or the end of a lockout resets the failure count. The failure log remains.
 AXES_ENABLE_ACCESS_FAILURE_LOG = True
-AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # beyond it, axes drops the newest
+AXES_ACCESS_FAILURE_LOG_PER_USER_LIMIT = 1_000_000  # axes drops newer entries beyond it
 AXES_HANDLER = "config.http.signing_in.Handler"
 AXES_ENABLE_ADMIN = False  # readmodels.admin.people.sign_ins has the lists
 AXES_VERBOSE = False
 
-# Second factors. Roles whose members must prove one: all, none, or names of roles.
+# Roles whose members must use a second factor: all, none, or role names.
 MFA_REQUIRED_ROLES: list[str] = variables.roles(
     "MFA_REQUIRED_ROLES", ("senior reviewer", "risk manager", "superuser")
 )
-# For so long after a second factor, sensitive actions do not ask for it again.
+# How long after a second factor sensitive actions do not ask for it again.
 MFA_RECENT_SECONDS: int = 60 * variables.number("MFA_RECENT_MINUTES", 15, least=1, most=720)
 OTP_TOTP_ISSUER = "Payments review"
 OTP_WEBAUTHN_HELPER_CLASS = "payments.identity.passkeys.Helper"
 OTP_WEBAUTHN_RP_NAME = OTP_TOTP_ISSUER
-OTP_WEBAUTHN_RP_ID = "localhost"  # for the system check; the helper takes the host of the request
+OTP_WEBAUTHN_RP_ID = "localhost"  # for the system check; the helper uses the request's host
 OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False
 
-# Sessions end when nobody uses them for a while, and at the latest some hours after the sign-in.
+# Sessions end after a time without use, and at the latest some hours after the sign-in.
 SESSION_ENGINE = "payments.identity.session_store"
 SESSION_IDLE_SECONDS: int = 60 * variables.number("SESSION_IDLE_MINUTES", 15, least=2, most=1_440)
 SESSION_COOKIE_AGE: int = 3_600 * variables.number("SESSION_HOURS", 12, least=1, most=168)
 
 PROXIES: int = variables.number("PROXIES", 0, most=100)
 
-# The password of the demo's staff, handed to `seed_demo` by `make run`.
+# The password for the demo's staff. `make run` passes it to `seed_demo`.
 DEMO_PASSWORD: str = variables.text("DEMO_PASSWORD")
 
 # Appearance of the back office
@@ -289,7 +290,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 # Static files
 
 STATIC_URL = "static/"
-# Without it, the files of the packages are served.
+# If it is not set, static files are served from the installed packages.
 STATIC_ROOT: str | None = variables.given("STATIC_ROOT")
 WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
@@ -314,14 +315,14 @@ LOGGING: dict[str, Any] = logs.configured(
     level=variables.choice("LOG_LEVEL", "INFO", logs.LEVELS),
     # Logging a request takes a tenth of its time. Failures are logged at WARNING and above.
     requests=variables.choice("REQUEST_LOG_LEVEL", "WARNING", logs.LEVELS),
-    # Several lines for each batch of each projection.
+    # At INFO, Celery logs several lines for each batch of each projection.
     celery=variables.choice("CELERY_LOG_LEVEL", "WARNING", logs.LEVELS),
 )
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-# RequestIdMiddleware has checked them.
+# RequestIdMiddleware has already checked both ids.
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True
 DJANGO_STRUCTLOG_TRUST_UPSTREAM_CORRELATION_ID = True
-DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # personal
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # addresses are personal data
 
 # Metrics
 
@@ -330,21 +331,21 @@ METRICS_TOKEN: str = variables.text("METRICS_TOKEN")
 
 # API
 
-# Threads of each web process. Reads that wait take at most a quarter of them.
+# Threads of each web process. Requests that wait for a projection use at most a quarter of them.
 WEB_THREADS: int = variables.number("WEB_THREADS", 4, least=1, most=1_000)
-# Limits for bodies: seconds to arrive, number of unfinished ones in a process, bytes. The API allows fewer
-# bytes.
+# Limits for request bodies: seconds to arrive, unfinished bodies per process, bytes. The API allows
+# fewer bytes.
 BODY_SECONDS: float = variables.seconds("BODY_SECONDS", 10.0)
 UNFINISHED_BODIES = 256
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 10
 FILE_UPLOAD_HANDLERS = ["config.http.uploads.MemoryHandler"]
-# Large uploads that a process receives or serves at a time.
+# The most large uploads that a process receives or handles at the same time.
 UPLOADS_AT_A_TIME = 8
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the form of a policy has several fields for each amount
 API_RATE_PER_MINUTE: int = variables.number("API_RATE_PER_MINUTE", 6_000, least=1)  # for each key
 
-# Interval in which a process writes when its keys were last used. 0: never.
+# How often, in seconds, a process stores when API keys were last used. 0: it never does.
 API_KEY_USES_SECONDS = 30.0
 
 REST_FRAMEWORK: dict[str, Any] = {
@@ -354,7 +355,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [],  # payments.api.http.reading reads bodies
     "DEFAULT_METADATA_CLASS": None,
-    "URL_FORMAT_OVERRIDE": None,  # "format" is an unknown parameter
+    "URL_FORMAT_OVERRIDE": None,  # reject "format" like any unknown parameter
     "DEFAULT_SCHEMA_CLASS": "payments.api.openapi.components.ApiSchema",
     "EXCEPTION_HANDLER": "payments.api.problems.handler.handle",
     "UNAUTHENTICATED_USER": None,

@@ -37,7 +37,7 @@ urlpatterns: Final[list[URLPattern | URLResolver]] = [
     *_with_or_without_slash(
         "api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", **_PUBLIC), name="docs"
     ),
-    # Also after several slashes, because many base URLs end in one by mistake.
+    # Several slashes match too, because base URLs often end in a slash by mistake.
     re_path(r"^/*api(/|$)", problem_pages.UnknownAddress.as_view()),
     path("metrics", metrics.metrics),
 ]

@@ -76,7 +76,7 @@ def texts(name: str, default: Collection[str] = ()) -> list[str]:
 
 
 def roles(name: str, default: Collection[str]) -> list[str]:
-    """Return names of roles. A hyphen stands for a blank, "none" for no role."""
+    """Return role names. A hyphen stands for a space, and "none" for no role."""
     found = [value.replace("-", " ") for value in texts(name, default)]
     if "none" in found and len(found) > 1:
         raise _wrong(name, ",".join(found), "all, none, or comma-separated roles")

@@ -37,8 +37,8 @@ def healthz(_: HttpRequest) -> HttpResponse:
 def readyz(_: HttpRequest) -> HttpResponse:
     """Return 503 if the database is unusable or contradicts the log, or if migrations are missing.
 
-    A full disk shows only in failed writes, so it counts for a moment after a write of this process. A
-    broker or projection that is behind is reported, but only delays work.
+    A full disk shows only when a write fails, so it is reported for a short time after this process
+    failed to write. A missing broker and a lagging projection are reported, but only delay work.
     """
     try:
         _check_migrations()
@@ -88,10 +88,10 @@ def _report(
 
 
 def _unwritable() -> Outage | None:
-    """Return why the database takes no writes.
+    """Return why the database accepts no writes, or None if it does.
 
-    A read-only answer is verified on a new connection, because a changed default of the database or the role
-    applies to new connections only.
+    A read-only answer is verified on a new connection. A changed default of the database or the
+    role applies to new connections only.
     """
     failed = outages.unwritable()
     ((read_only,),) = execute(_READ_ONLY)
@@ -105,7 +105,10 @@ def _unwritable() -> Outage | None:
 
 @cache
 def _check_migrations() -> None:
-    """Raise MigrationsMissing if a migration is not applied. Success is cached: the check reads all files."""
+    """Raise MigrationsMissing if a migration is not applied.
+
+    Success is cached, because the check reads all migration files.
+    """
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise MigrationsMissing

@@ -1,9 +1,9 @@
 """Count the requests of all web processes by route, method and status, with their durations.
 
-A process counts in memory. A thread adds the counts to Valkey every few seconds, as does the end of the
-process. Any process can therefore answer `/metrics` for all processes on all hosts. While Valkey is
-unreachable, the counts stay in memory. If its answer is lost, they are added twice. A restart of Valkey
-resets the counters.
+Each process counts in memory. It adds the counts to Valkey every few seconds and when it ends. Any
+process can therefore answer `/metrics` for all processes on all hosts. While Valkey is
+unreachable, the counts stay in memory. If Valkey's reply is lost, the counts are added twice. A
+restart of Valkey resets the counters.
 """
 
 import logging
@@ -29,14 +29,14 @@ _NAMES: Final = (*map(str, _BOUNDS), "+Inf")
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _MICROSECONDS: Final = "us"
 _SECONDS: Final = 5.0
-# The environment's entry for the name of the route, which RequestIdMiddleware sets.
+# The key in the WSGI environment for the route's name, which RequestIdMiddleware sets.
 ROUTE: Final = "payments.route"
 NO_ROUTE: Final = "none"  # probes, static files, and requests that middleware or the server refused
 
 _ADD: Final = Script("""
 for i = 1, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
 """)
-# A script returns a list. The reply to the command itself depends on the version of the protocol.
+# A script always returns a list. The reply to a plain HGETALL depends on the protocol's version.
 _ALL: Final = Script("return redis.call('HGETALL', KEYS[1])")
 
 
@@ -72,7 +72,7 @@ class Requests:
             self._counts[duration] += int(seconds * 1_000_000)
 
     def flush(self) -> None:
-        """Add the counts to Valkey. Counts that cannot be added stay for the next time."""
+        """Add the counts to Valkey. If that fails, keep them for the next attempt."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
         if not counts:
@@ -107,7 +107,7 @@ requests: Final = Requests(Connection(settings.REDIS_URL))
 
 
 class HttpRequests(Collector):
-    """Collector of the durations of requests. It yields nothing while Valkey is unreachable."""
+    """Collect the durations of requests. It yields nothing while Valkey is unreachable."""
 
     def __init__(self, counted: Requests) -> None:
         self._counted = counted

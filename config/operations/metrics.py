@@ -1,4 +1,8 @@
-"""Metrics for Prometheus, for requests with METRICS_TOKEN or, without one, from this machine."""
+"""Serve metrics to Prometheus.
+
+If METRICS_TOKEN is set, requests must send it. Otherwise only requests from this machine are
+accepted.
+"""
 
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -66,7 +70,7 @@ def _is_local(request: HttpRequest) -> bool:
     try:
         return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
     except ValueError:
-        return False  # a unix socket of a proxy
+        return False  # REMOTE_ADDR is empty if a proxy connects over a unix socket
 
 
 def _refused(status: HTTPStatus, why: str) -> HttpResponse:

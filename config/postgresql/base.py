@@ -12,7 +12,7 @@ from psycopg.pq import ConnStatus, TransactionStatus
 from config.postgresql import session
 
 _ENDING: Final = ("FATAL", "PANIC")
-# After these errors a new connection may reach another server, or this one in another state.
+# The server is a standby or read-only. A new connection may reach another one or get new defaults.
 _OTHER_SERVER_NEEDED: Final = (
     psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.ObjectNotInPrerequisiteState,
@@ -68,7 +68,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return True
         try:
             pgconn.consume_input()
-            pgconn.is_busy()  # makes libpq parse it
+            pgconn.is_busy()  # makes libpq parse the input
         except psycopg.OperationalError:
             return False
         is_open: bool = pgconn.status == ConnStatus.OK

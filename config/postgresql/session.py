@@ -1,15 +1,16 @@
 """The settings of each session, which do not depend on the defaults of database, role and server.
 
-They are part of the startup packet and cost no round trip. Administrators choose the others, such as
-timeouts, default_transaction_read_only and synchronous_commit.
+They are part of the startup packet and cost no round trip. Administrators choose all other
+settings, such as timeouts, default_transaction_read_only and synchronous_commit.
 """
 
 from typing import Any, Final
 
 import psycopg
 
-# psycopg reads times in ISO style only, and intervals in PostgreSQL's. Isolation: with a snapshot older than
-# the log's safe position, a projection would miss events.
+# psycopg reads times in ISO style only, and intervals in PostgreSQL's style only. At a stricter
+# isolation level, a projection would miss events: its snapshot would be older than the log's safe
+# position.
 _SETTINGS: Final = {
     "datestyle": "ISO",
     "intervalstyle": "postgres",
@@ -39,7 +40,7 @@ def options(given: str = "") -> str:
 def connect(parameters: dict[str, Any]) -> psycopg.Connection[Any]:
     """Connect. If a pooler accepts no options, set the values that it keeps for its clients.
 
-    The isolation level is not one of them: set it as the default of the role.
+    A pooler does not keep the isolation level. The operator must set it as the role's default.
     """
     try:
         connection = psycopg.connect(**parameters)
