@@ -1,6 +1,6 @@
-"""Close the back office to sessions without the second factor, or with a password to change.
+"""Close the back office to sessions that lack the second factor or must change the password.
 
-Each request that a person makes lets the session last longer. Requests of pages themselves do not.
+Each request by a person extends the session. Requests that a page sends by itself do not.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ from django.utils import timezone
 from payments.identity import sessions, signing_in
 from readmodels.admin.account import asking
 
-# The pages that a session without the second factor reaches, by the names of their addresses.
+# The URL names of the pages that a session without the second factor may open.
 OPEN: Final = frozenset(
     {
         "admin:logout",
@@ -28,13 +28,13 @@ OPEN: Final = frozenset(
 _PASSWORD_PAGES: Final = frozenset({"password_change", "admin:password_change_done"})
 
 
-# Requests that pages make by themselves: by a script, or by the header Refresh with this parameter.
+# A page sends these requests by itself: a script polls, or the header Refresh adds this parameter.
 _POLLS: Final = frozenset({"queue_poll"})
 AUTOMATIC: Final = "automatic"
 
 
 def check(request: HttpRequest) -> HttpResponse | None:
-    """Return the page to show instead of the requested one, None if the session may reach it."""
+    """Return the page to show instead, or None if the session may open the requested one."""
     if settings.SESSION_COOKIE_NAME not in request.COOKIES or not request.user.is_authenticated:
         return None
     match = request.resolver_match

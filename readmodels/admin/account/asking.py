@@ -1,4 +1,4 @@
-"""Ask for the second factor before a page. Typed text returns into its form afterwards."""
+"""Ask for the second factor before a page. Afterwards, the typed text is in its form again."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -19,9 +19,9 @@ from readmodels.admin.base import kept_text
 
 
 def recently_verified(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Return a view that asks for the second factor again unless it was proved a short time ago.
+    """Return a view that asks for the second factor again unless it was proved recently.
 
-    Apply it inside `admin_view`, and to a view of a class after `as_view`.
+    Apply it inside `admin_view`. For a class-based view, apply it to the result of `as_view`.
     """
 
     @wraps(view)
@@ -34,7 +34,7 @@ def recently_verified(view: Callable[..., HttpResponseBase]) -> Callable[..., Ht
 
 
 def ask(request: HttpRequest) -> HttpResponse:
-    """Return the page that asks for the second factor, with the typed text of the request, if any."""
+    """Return the page that asks for the second factor. It keeps text typed in the request."""
     text = kept_text.typed(request) if request.method == "POST" else ""
     if text:
         return pages.prove(
@@ -45,7 +45,7 @@ def ask(request: HttpRequest) -> HttpResponse:
 
 
 def proceed(request: HttpRequest) -> HttpResponse:
-    """Return to the typed text of the form, otherwise to the page that asked."""
+    """Return to the form with its typed text, or else to the page that asked for the factor."""
     back = kept_text.read(request, request.POST.get("kept", ""))
     if back is None:
         return HttpResponseRedirect(target(request))
@@ -58,7 +58,7 @@ def proceed(request: HttpRequest) -> HttpResponse:
 
 
 def target(request: HttpRequest) -> str:
-    """Return the address that `next` names, if it is ours."""
+    """Return the URL in `next` if it is one of ours, otherwise that of the start page."""
     given = request.GET.get(pages.NEXT, "")
     is_ours = url_has_allowed_host_and_scheme(
         given, {request.get_host()}, require_https=request.is_secure()
@@ -67,7 +67,7 @@ def target(request: HttpRequest) -> str:
 
 
 def _came_from(request: HttpRequest) -> str:
-    """Return the page to show afterwards: for a button, the page that has it."""
+    """Return the URL to show afterwards. For a button, it is that of the page with the button."""
     if request.method in {"GET", "HEAD"}:
         return request.get_full_path()
     referer = urlsplit(request.headers.get("Referer", ""))

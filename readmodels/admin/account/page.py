@@ -16,7 +16,7 @@ from msgspec import Struct
 from payments.identity import factors, sessions
 from payments.identity.factors import LastFactor
 
-# The first part that occurs decides, because browsers name others, too.
+# The first match decides, because the name that a browser sends contains other browsers' names.
 _BROWSERS: Final = (
     ("Edg/", "Edge"),
     ("OPR/", "Opera"),
@@ -117,7 +117,7 @@ def _sessions(request: HttpRequest) -> Iterator[ShownSession]:
 
 
 def _device(browser: str) -> str:
-    """Return the browser and the system, as far as the browser's own name shows them."""
+    """Return the browser and the operating system, as far as the user agent shows them."""
     name = next((label for part, label in _BROWSERS if part in browser), "Unknown browser")
     system = next((label for part, label in _SYSTEMS if part in browser), "unknown system")
     return f"{name} on {system}"

@@ -1,4 +1,4 @@
-"""The pages of the second factor. They have no menu, because it stays closed until the factor is proved."""
+"""The pages for the second factor. They have no menu, which stays closed until it is proved."""
 
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -17,13 +17,13 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from payments.identity import factors, signing_in
 
 NEXT: Final = "next"
-# The key of the session that has the secret of an app that was not added yet.
+# The session key for the secret of an authenticator app that is not added yet.
 NEW_SECRET: Final = "new_app_secret"  # noqa: S105 - the name of the key
 _LONGEST: Final = 40
 
 
 class CodeForm(forms.Form):
-    """A code of an app, or a recovery code."""
+    """A code from an authenticator app, or a recovery code."""
 
     code = forms.CharField(
         max_length=_LONGEST,
@@ -51,7 +51,7 @@ def page(request: HttpRequest, template: str, *, status: int = 200, **context: A
 def prove(
     request: HttpRequest, form: forms.Form, *, next_page: str, kept: str = "", status: int = 200
 ) -> HttpResponse:
-    """Ask for a second factor, or for setting one up if the person has none."""
+    """Ask the person to prove a second factor, or to set one up if they have none."""
     user: Any = request.user
     found = factors.of(user)
     if not found.is_enrolled:

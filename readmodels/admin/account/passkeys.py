@@ -1,4 +1,4 @@
-"""The requests by which a script adds a passkey, or proves one. They answer with JSON."""
+"""The views that a script calls to add a passkey or to prove one. They return JSON."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ from payments.identity import factors, signing_in
 
 
 class _AddsRecently:
-    """Refuse to add a passkey to an account with a factor, unless it was proved a short time ago."""
+    """Refuse to add a passkey to an account with a factor unless that was proved recently."""
 
     request: Any
 

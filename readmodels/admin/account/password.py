@@ -1,4 +1,4 @@
-"""Change one's own password, also when the first sign-in asks for it."""
+"""Change one's own password. The first sign-in asks for this, too."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from readmodels.staff import changes
 
 class PasswordForm(AdminOwnPasswordChangeForm):
     def clean_old_password(self) -> str:
-        """Compare only. Django would store the old password again, and end all sessions of the person."""
+        """Only compare the old password. If Django rehashed it, the person's sessions would end."""
         old: str = self.cleaned_data["old_password"]
         if not check_password(old, self.user.password):
             message = self.error_messages["password_incorrect"]
@@ -35,7 +35,7 @@ class PasswordForm(AdminOwnPasswordChangeForm):
 
 
 class PasswordView(PasswordChangeView):
-    """Change the password. Django ends all other sessions, because each has a hash of the password."""
+    """Change the password. All other sessions end, because each stores a hash of the password."""
 
     form_class = PasswordForm
     template_name = "registration/password_change_form.html"

@@ -13,7 +13,7 @@ from readmodels.admin.base import fragments
 from readmodels.admin.base.browsing import BrowsingAdmin
 from readmodels.admin.base.filters import TypedFilter
 
-# Its page would show secrets to superusers.
+# Django's page for the model would show secrets to superusers.
 admin.site.unregister(TOTPDevice)
 
 

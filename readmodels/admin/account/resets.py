@@ -49,7 +49,7 @@ class AskForm(forms.Form):
 
 
 class _ResetView(View):
-    """Common part of the buttons."""
+    """Base class of the views for resets."""
 
     admin: Any = None
     permission: ClassVar[str] = resets.RESET

@@ -71,7 +71,7 @@ class SetUpView(View):
         user: Any = request.user
         form, now = CodeForm(request.POST), timezone.now()
         secret = request.session.get(pages.NEW_SECRET, "")
-        # Without a secret the form was sent a second time, and without a code after adding a passkey.
+        # No secret: the form was sent twice. No code: the person has just added a passkey instead.
         if not secret or (user.is_verified() and not request.POST.get("code")):
             return self._finish(request)
         try:
@@ -105,7 +105,7 @@ class CodesView(View):
 
 
 def _is_done(request: HttpRequest) -> bool:
-    """Return whether the session has proved a factor, or there is none that it could prove."""
+    """Return whether the session has proved a factor, or neither has nor needs one."""
     user: Any = request.user
     if signing_in.is_proved(request, at=timezone.now()):
         return True
@@ -117,7 +117,7 @@ def _credentials(request: HttpRequest) -> dict[str, str]:
 
 
 def _count_failure(request: HttpRequest) -> None:
-    """Count the wrong code as a failed sign-in. A lockout ends the session, too."""
+    """Count the wrong code as a failed sign-in. If that locks the user out, end the session."""
     user_login_failed.send(sender=__name__, credentials=_credentials(request), request=request)
     if getattr(request, "axes_locked_out", False):
-        logout(request)  # AxesMiddleware answers with the page of the lockout
+        logout(request)  # AxesMiddleware then shows the lockout page
