@@ -1,1 +1,1 @@
-"""The page of analytics: `question` reads the form, `tables` has the figures, `page` is the view."""
+"""The analytics page: `question` reads the form, `tables` has the figures, `page` is the view."""

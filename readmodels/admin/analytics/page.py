@@ -1,4 +1,4 @@
-"""The page of analytics."""
+"""The analytics page."""
 
 from urllib.parse import urlencode
 
@@ -25,7 +25,7 @@ SEE_REVIEWERS = "readmodels.view_reviewday"
 
 @require_GET
 def analytics(request: HttpRequest) -> HttpResponse:
-    """Show the figures of a period. Those of other reviewers need a permission, one's own do not."""
+    """Show the figures for a period. Other reviewers' figures need a permission."""
     if not request.user.has_perm(SEE):
         raise PermissionDenied
     asked = question.read(request.GET, today=timezone.now().date())

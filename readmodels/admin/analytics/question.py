@@ -1,4 +1,4 @@
-"""The period and the currency of the analytics, as the address has them."""
+"""The period and the currency for the analytics, as given in the URL."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -34,7 +34,7 @@ class Field(Struct, frozen=True, kw_only=True):
 
 
 class Question(Struct, frozen=True, kw_only=True):
-    """What was asked, as typed, and the `period`, which is None if a field is wrong.
+    """The values that were typed, and the `period` they mean, which is None if a value is wrong.
 
     `days` is the chosen number of days up to today, None for a range of dates.
     """
@@ -65,7 +65,7 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 def read(given: Mapping[str, str], *, today: date) -> Question:
-    """Return the question. Its errors name each wrong value and what is accepted."""
+    """Return the question. Its errors name each wrong value and the accepted form."""
     typed = {name: given.get(name, "").strip() for name, _, _ in _FIELDS}
     errors: dict[str, str] = {}
     currency = searched(typed["currency"]).upper()

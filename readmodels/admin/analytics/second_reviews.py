@@ -1,4 +1,4 @@
-"""The figures of second reviews, as texts of tables."""
+"""The figures on second reviews, as table cells."""
 
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ Row = tuple[str, list[str]]
 
 
 def own(period: Period, actor: str) -> dict[str, Any]:
-    """Return the agreement with the person's own decisions. Takes two queries."""
+    """Return how often second reviewers agreed with the person's decisions. Takes two queries."""
     return {
         "agreement_reviewers": _by_reviewer(period, actor),
         "least_second_reviews": agreement.LEAST,
@@ -22,10 +22,10 @@ def own(period: Period, actor: str) -> dict[str, Any]:
 
 
 def everyone(period: Period, actor: str, at: datetime) -> dict[str, Any]:
-    """Return the agreement with each reviewer and reason, the chosen share and the open second reviews.
+    """Return the agreement by reviewer and reason, the chosen share and the open second reviews.
 
-    The share and the open ones leave out the decisions of the person who looks, so that they do not reveal
-    which of them were chosen. Takes six queries.
+    The share and the open second reviews leave out the viewer's own decisions. Otherwise they would
+    reveal which of these were chosen. Takes six queries.
     """
     shares = agreement.chosen(period, but=actor)
     decisions, chosen = (
@@ -67,7 +67,7 @@ def _by_reviewer(period: Period, reviewer: str | None) -> list[Row]:
 
 
 def _rates(found: Agreement) -> list[str]:
-    """Return the number of second reviews, the share of same verdicts, and its interval."""
+    """Return the table cells: second reviews, agreement rate and its confidence interval."""
     low, high = found.interval
     return [
         count(found.count),

@@ -1,4 +1,4 @@
-"""The figures of the analytics, as texts of tables and charts."""
+"""The figures of the analytics page, as text for tables and charts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -26,7 +26,7 @@ _OUTCOMES: Final = (
 
 
 def by_currency(payments: Mapping[str, Sums], reviews: Mapping[str, Sums]) -> list[Row]:
-    """Return volume and rates of each currency, the one with most payments first."""
+    """Return volume and rates for each currency, the one with the most payments first."""
     order = sorted(payments, key=lambda code: -payments[code]["total_count"])
     return [(code, _rates(code, payments[code], reviews.get(code))) for code in order]
 
@@ -47,7 +47,7 @@ def _rates(code: str, paid: Sums, reviews: Sums | None) -> list[str]:
 
 
 def outcomes(period: Period, payments: Mapping[date, Sums]) -> Chart:
-    """Return the payments of each day, also of days without any."""
+    """Return the number of payments on each day, including days without any."""
     length = (period.last - period.first).days + 1
     days = [period.first + timedelta(days=number) for number in range(length)]
     return bars.chart(
@@ -61,7 +61,7 @@ def outcomes(period: Period, payments: Mapping[date, Sums]) -> Chart:
 
 
 def times(reviews: Sums) -> list[Row]:
-    """Return the times of decisions: their number, the median, the 95th percentile and the mean."""
+    """Return the time to decide: number of decisions, median, 95th percentile and mean."""
     measured = (
         ("From flagging to the final decision", WAITED, "waited_seconds"),
         ("From claim to decision", WORKED, "worked_seconds"),
@@ -90,14 +90,14 @@ def distribution(reviews: Sums, limits: Mapping[str, int | None], label: str) ->
 
 
 def by_reviewer(reviews: Mapping[str, Sums]) -> list[Row]:
-    """Return the work of each reviewer, the one with most decisions first."""
+    """Return the figures of each reviewer, the one with the most decisions first."""
     names = labels.people(reviews)
     order = sorted(reviews, key=lambda actor: (-decisions(reviews[actor]), actor))
     return [(names.get(actor, actor), _work(reviews[actor])) for actor in order]
 
 
 def decisions(row: Sums) -> int:
-    """Return the number of a reviewer's decisions, first approvals included."""
+    """Return the number of the reviewer's decisions, including first approvals."""
     return row["approved_count"] + row["first_approved_count"] + row["rejected_count"]
 
 
@@ -117,7 +117,7 @@ def _work(row: Sums) -> list[str]:
 
 
 def overturned(reviews: Mapping[str, Sums]) -> list[Row]:
-    """Return the approvals that were overturned, by currency. A payment of two approvals counts once."""
+    """Return the overturned approvals by currency. A payment with two approvals counts once."""
     return [
         (
             code,
@@ -134,7 +134,7 @@ def overturned(reviews: Mapping[str, Sums]) -> list[Row]:
 
 
 def open_by_currency(waiting: Iterable[Waiting]) -> list[Row]:
-    """Return the payments that wait now, by currency."""
+    """Return the payments that are waiting now, by currency."""
     rows: dict[str, list[Waiting]] = {}
     for each in waiting:
         rows.setdefault(each.currency, []).append(each)
@@ -153,7 +153,7 @@ def open_by_currency(waiting: Iterable[Waiting]) -> list[Row]:
 
 
 def open_by_age(waiting: Iterable[Waiting]) -> list[tuple[str, list[Row]]]:
-    """Return the payments that wait now, by currency and then by the time since the flagging."""
+    """Return the payments that are waiting now, by currency and then by the time since flagging."""
     sums: dict[str, dict[int, list[Waiting]]] = {}
     for each in waiting:
         sums.setdefault(each.currency, {}).setdefault(each.age, []).append(each)
@@ -170,7 +170,7 @@ def _sum(waiting: Iterable[Waiting], code: str) -> list[str]:
 
 
 def age(number: int, ages: Sequence[timedelta] = AGES) -> str:
-    """Return the text of the number of `ages` that were reached, see `Waiting`."""
+    """Return the range of ages as text. `number` is the number of `ages` reached: see `Waiting`."""
     ends = [fragments.duration(each.total_seconds()) for each in ages]
     if number == 0:
         return f"less than {ends[0]}"
