@@ -1,1 +1,1 @@
-"""The screens of backtests: ask, follow, read and attach a result."""
+"""The screens for backtests: start one, follow it, read its result and attach it."""

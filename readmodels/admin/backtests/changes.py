@@ -1,4 +1,4 @@
-"""Ask for a backtest, cancel or resume one, and attach its result to the proposal."""
+"""Start, cancel or resume a backtest, and attach its result to the proposal."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -71,7 +71,7 @@ class AskView(View):
 
 
 class ChangeView(ABC, View):
-    """A button of the page of a backtest. `command` names it."""
+    """A button on the page of a backtest. `command` names it."""
 
     command: ClassVar[str]
     done: ClassVar[str]

@@ -50,7 +50,7 @@ def _day(**attributes: str) -> UnfoldAdminTextInputWidget:
 
 
 class BacktestForm(forms.Form):
-    """The form of a question about one policy. The page sets `key`: a double click is one question."""
+    """The form that starts a backtest. The page sets `key`, so that a double click starts one."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     range = forms.ChoiceField(
@@ -131,7 +131,7 @@ class BacktestForm(forms.Form):
         return given
 
     def backtest_id(self, candidate: RiskPolicy, *, by: str) -> UUID:
-        """Return the id of the backtest. It is the same if the person sends the same fields again."""
+        """Return the id of the backtest. It is the same for the same values, if sent again."""
         fields = {name: self.data.get(name, "") for name in self.fields}
         name = msgspec.json.encode([by, candidate.policy_id, fields])
         return uuid5(self.cleaned_data["key"], name.decode())
@@ -172,7 +172,7 @@ class BacktestForm(forms.Form):
 
 
 def initial(since: str) -> dict[str, Any]:
-    """Return the fields of a new question, which begins with a day if one is given."""
+    """Return the initial values of a new form. `since`, if not empty, is the first day."""
     return {"key": uuid4(), **({"range": _DAYS, "since": since} if since else {})}
 
 

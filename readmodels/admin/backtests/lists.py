@@ -1,4 +1,4 @@
-"""The list of backtests, and the page of one: its progress, or its result."""
+"""The list of backtests, and the page of each with its progress or result."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -46,7 +46,7 @@ _MODES: Final = {
 
 
 class PolicyFilter(OneOf):
-    """Backtests of a policy, which is chosen by name."""
+    """Filter by a policy, which is chosen by name."""
 
     title = "policy"
     parameter_name = "candidate_id"
@@ -158,7 +158,7 @@ class BacktestAdmin(BrowsingAdmin):
     def _progress(
         self, request: HttpRequest, backtest: Backtest, now: datetime, shown: dict[str, Any]
     ) -> HttpResponse:
-        """Show how far an unfinished backtest is. The page loads itself again, without scripts."""
+        """Show the progress of an unfinished backtest. The page reloads itself without scripts."""
         refreshes = backtest.is_unfinished and "stay" not in request.GET
         page = self.page(
             request,
@@ -173,18 +173,18 @@ class BacktestAdmin(BrowsingAdmin):
             refresh_seconds=_REFRESH_SECONDS,
         )
         if refreshes:
-            # Nobody may be there, so that the parameter keeps the session from lasting longer.
+            # The person may be away: with this parameter, reloading does not extend the session.
             page.headers["Refresh"] = f"{_REFRESH_SECONDS}; url=?automatic="
         return page
 
 
 def is_interrupted(backtest: Backtest, at: datetime) -> bool:
-    """Return whether no worker continues with it: it ran in a terminal that ended."""
+    """Return whether nothing continues the backtest, because its terminal was closed."""
     return backtest.is_unfinished and not backtest.in_background and not backtest.is_active(at)
 
 
 def headline(backtest: Backtest, at: datetime) -> str:
-    """Return the state in a sentence, with the next step."""
+    """Return a sentence with the state and the next step."""
     match backtest.state:
         case State.CANCELLED:
             return "Cancelled. It has no result. Test the policy again to get one."
@@ -200,7 +200,7 @@ def headline(backtest: Backtest, at: datetime) -> str:
 
 
 def _left(backtest: Backtest, at: datetime) -> str:
-    """Return the estimated remaining time, empty if it cannot be estimated yet."""
+    """Return the estimated remaining time as text, empty if it cannot be estimated yet."""
     progress = requests.progress(backtest)
     if backtest.started_at is None or not progress.done or not backtest.is_worked_on(at):
         return ""

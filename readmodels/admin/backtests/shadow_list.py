@@ -1,4 +1,4 @@
-"""The list of shadows, running and ended ones."""
+"""The list of running and ended shadows."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ from readmodels.policies.names import names_of, short
 
 
 class Details(Struct, frozen=True):
-    """What a row shows in addition to its fields."""
+    """Data that a row shows in addition to its fields."""
 
     policy: str
     by: str
@@ -35,7 +35,7 @@ class Details(Struct, frozen=True):
 
 @admin.register(Shadow)
 class ShadowAdmin(BrowsingAdmin):
-    """All shadows, the newest first. The page of each has an address of its own, see `urls`."""
+    """All shadows, the newest first. `urls` has the page of each."""
 
     keyset: ClassVar = ("started_at", "id")
     has_pages = False

@@ -1,4 +1,4 @@
-"""Observe a proposed policy as a shadow: start, stop, and the page of its days."""
+"""Run a proposed policy as a shadow: start it, stop it, and show its days."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -45,7 +45,7 @@ _BARS: Final = (
 
 @require_POST
 def start(request: HttpRequest, policy_id: str) -> HttpResponse:
-    """Observe a proposed policy from now on."""
+    """Run the proposed policy as a shadow from now on."""
     _require(request, requests.RUN)
     find_policy(policies.register(), policy_id)
     try:
@@ -81,7 +81,7 @@ def stop(request: HttpRequest, shadow_id: UUID) -> HttpResponse:
 
 @require_GET
 def shadow_page(request: HttpRequest, shadow_id: UUID) -> HttpResponse:
-    """Show each day, the active policy next to the shadow."""
+    """Show the active policy next to the shadow for each day."""
     _require(request, SEE)
     try:
         shadow, tallies = shadows.with_days(shadows.find(shadow_id))
@@ -136,7 +136,7 @@ def _figures(tallies: Mapping[date, Tally], result: Result, total: Day) -> dict[
 
 
 def _counts(day: Day) -> list[tuple[str, bool]]:
-    """Return the cells of a row, each with whether the shadow differs."""
+    """Return the cells of a row, and for each whether the shadow differs."""
     return [
         (f"{day.payments:,}", False),
         (f"{day.reviews.active:,}", False),
