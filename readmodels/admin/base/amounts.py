@@ -28,14 +28,14 @@ def parse(text: str, currency: str) -> Money:
 def minor_units(text: str, currency: str) -> int:
     """Read a plain decimal, or an amount as pages show it, with or without its currency.
 
-    "1,000" is accepted only for a currency without decimals, because it may mean one elsewhere.
+    "1,000" is accepted only for a currency without decimals, because in some countries it means 1.
     Raises MoneyError, which names the accepted forms.
     """
     number = _without_currency(text.strip(), currency)
     try:
         minor = money.minor_units(number.replace(",", ""), currency)
     except MoneyError as error:
-        # The error's own message would name the number without its commas.
+        # The original message would show the number without its commas.
         if error.code == "amount_not_a_number" or (
             error.code == "amount_too_precise" and "," in number
         ):

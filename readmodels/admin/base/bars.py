@@ -1,7 +1,7 @@
-"""Bar charts as SVG that the server draws: without scripts and inline styles, for print too.
+"""Bar charts as SVG from the server. They need neither scripts nor inline styles, and print well.
 
-`backoffice/parts/bars.html` shows them with a table of the same numbers. Each series has its own scale,
-because failures would be invisible next to completions.
+`backoffice/parts/bars.html` shows them with a table of the same numbers. Each series has its own
+scale, because failures would be invisible next to completions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +14,7 @@ _STEP: Final = 10
 
 
 class Bar(Struct, frozen=True):
-    """A bar of the drawing, in its units. `text` says what it stands for."""
+    """A bar, in units of the drawing. `text` is its label, such as "2026-11-29: 12"."""
 
     x: float
     y: float
@@ -24,7 +24,7 @@ class Bar(Struct, frozen=True):
 
 
 class Series(Struct, frozen=True, kw_only=True):
-    """One row of bars. `kind` is a class of the style sheet, which has the color."""
+    """One row of bars. `kind` is the CSS class that sets its color."""
 
     label: str
     kind: str
@@ -35,7 +35,7 @@ class Series(Struct, frozen=True, kw_only=True):
 
 
 class Chart(Struct, frozen=True, kw_only=True):
-    """Series over the same places. Their table has a row for each place."""
+    """Several series over the same places, such as days. The table has a row for each place."""
 
     place: str
     places: tuple[str, ...]
@@ -52,7 +52,7 @@ class Chart(Struct, frozen=True, kw_only=True):
 def chart(
     place: str, places: Iterable[str], series: Iterable[tuple[str, str, Sequence[int]]]
 ) -> Chart:
-    """Return the chart of `series`, each a label, a kind and a count for each place."""
+    """Return the chart of `series`. Each one has a label, a kind and a count for each place."""
     names = tuple(places)
     return Chart(
         place=place,

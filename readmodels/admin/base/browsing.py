@@ -1,4 +1,4 @@
-"""Lists that stay fast at five million rows: keyset pages, without counting and sorting."""
+"""Lists that stay fast with five million rows: keyset pages, without counts and sorting."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -47,7 +47,7 @@ _SEPARATOR: Final = "~"
 
 
 class KeysetChangeList(ChangeList):
-    """A change list whose pages start after a row: an index finds any page equally fast.
+    """A change list whose pages start after a given row, so that an index finds any page fast.
 
     It has no paginator, because the number of pages is unknown. The template `backoffice/list.html`
     links to `previous_url` and `next_url`, which are None at the ends of the list.
@@ -81,7 +81,7 @@ class KeysetChangeList(ChangeList):
         rows = self.queryset.order_by(*order.by())
         if boundary is not None:
             rows = rows.filter(order.beyond(boundary))
-        # The raw search text: Django ignores a text that its form refuses, and shows the whole list.
+        # Use the raw search text. Django shows the whole list if its form refuses the text.
         self.search = self.model_admin.search(request, request.GET.get(SEARCH_VAR, ""))
         if self.search is not None:
             rows = self.search.among(rows, order, size=PAGE + 1)
@@ -100,14 +100,14 @@ class KeysetChangeList(ChangeList):
                 messages.error(request, f"Filter by {spec.title}: {problem}")
 
     def described_filters(self) -> list[tuple[str, str]]:
-        """Return the titles of the filters with a valid value, and the values for people."""
+        """Return the title and the displayed value of each filter that has a valid value."""
         specs = [each for each in self.filter_specs if isinstance(each, Checked)]
         valid = (each for each in specs if each.title not in self.invalid)
         shown = ((capfirst(str(each.title)), each.described()) for each in valid)
         return [(title, value) for title, value in shown if value]
 
     def readings(self) -> list[dict[str, Any]]:
-        """Return how the typed text was read, with the address of what each reading finds."""
+        """Return the ways to read the search text, each with the URL of its results."""
         kinds = self.search.kinds() if self.search else []
         return [
             {
@@ -135,7 +135,7 @@ class KeysetChangeList(ChangeList):
         self.multi_page = False
 
     def _boundary(self, request: HttpRequest, name: str) -> tuple[Any, ...] | None:
-        """Return the key of the row that the page borders on, None for any other text."""
+        """Return the key of the row before or after the page, or None if there is no valid key."""
         text = request.GET.get(name, "")
         parts = text.split(_SEPARATOR)
         fields = [self.opts.get_field(field) for field in self.order.fields]
@@ -156,13 +156,13 @@ class KeysetChangeList(ChangeList):
 
 
 class Selection(KeysetChangeList):
-    """The rows that the filters select, in the order of the list, without reading a page of them."""
+    """The rows that the filters select, in the list's order. It reads no page of them."""
 
     def get_results(self, request: HttpRequest) -> None:
         self._set_results([])
 
     def condition(self) -> Q | None:
-        """Return the condition of all filters, None if one of them has an invalid value."""
+        """Return the combined condition of all filters, or None if any has an invalid value."""
         specs = [each for each in self.filter_specs if isinstance(each, Checked)]
         if any(each.problems() for each in specs):
             return None
@@ -173,10 +173,10 @@ class BrowsingAdmin(ModelAdmin):
     """A read-only list with filters and an exact search.
 
     `keyset` names the fields of its unique order, descending unless `ascending` is set. A list with
-    several orders overrides `order`. `page_labels` are the texts of the links to the previous and the next
-    page. Without `has_pages`, rows have no page of their own. `returns_to` is the name of the list in
-    `way_back`, `exported_as` its kind in `readmodels.exports`, empty if it cannot be exported. `empty_title`
-    and `empty_text` are shown instead of an empty list without filters.
+    several orders overrides `order`. `page_labels` are the texts of the links to the previous and
+    next page. `has_pages` is whether each row has its own page. `returns_to` is the name of the
+    list in `way_back`. `exported_as` is its kind in `readmodels.exports`, or empty without an
+    export. `empty_title` and `empty_text` appear if the list is empty without filters.
     """
 
     keyset: ClassVar[tuple[str, ...]] = ("id",)
@@ -195,7 +195,7 @@ class BrowsingAdmin(ModelAdmin):
     show_full_result_count = False
     list_per_page = PAGE
     list_filter_submit = True
-    # The theme's list asks for it twice in each row. Templates look for a missing attribute slowly.
+    # unfold's template reads this twice in each row, and the lookup of a missing attribute is slow.
     list_sections = ()
 
     @property
@@ -203,22 +203,22 @@ class BrowsingAdmin(ModelAdmin):
         return str(self.opts.verbose_name_plural).capitalize()
 
     def order(self, params: Mapping[str, str]) -> Order:
-        """Return the order of the list for these parameters of its address."""
+        """Return the order of the list for these parameters of its URL."""
         return Order(fields=self.keyset, ascending=self.ascending)
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Any]:
-        """Return what the columns show in addition to fields, by primary key.
+        """Return, by primary key, the data that columns show in addition to the model's fields.
 
-        It is called once for all rows of a page. Columns read it as `row.details`.
+        It is called once for all rows of a page. Columns read the data as `row.details`.
         """
         return {}
 
     def places(self, text: str) -> Iterable[Place]:
-        """Yield where to search for the text, which is not blank. Each place needs an index."""
+        """Yield the places to search for `text`, which is not blank. Each place needs an index."""
         return []
 
     def search(self, request: HttpRequest, text: str) -> Search | None:
-        """Return the search for what was typed, None if nothing was typed."""
+        """Return the search for the typed text, or None if it is blank."""
         if not text.strip():
             return None
         term = searched(text)
@@ -238,7 +238,7 @@ class BrowsingAdmin(ModelAdmin):
         status_code: int = 200,
         **context: Any,
     ) -> TemplateResponse:
-        """Render a page about the row `original`, if any, with the menu and the breadcrumb of the admin."""
+        """Render a page with the admin's menu and breadcrumb, about the row `original`, if any."""
         request.way_back = way_back.of(request, original.pk if original else None)  # type: ignore[attr-defined]
         request.list_title = self.list_title  # type: ignore[attr-defined]
         shared = self.admin_site.each_context(request) | {"opts": self.opts, "original": original}
@@ -248,10 +248,10 @@ class BrowsingAdmin(ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        return queryset, False  # KeysetChangeList searches itself
+        return queryset, False  # KeysetChangeList does the search
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """Return whether a filter of the list uses the lookup. Django would allow any column's."""
+        """Return whether a filter of the list uses the lookup. Django would allow more lookups."""
         return any(lookup in parameters(each) for each in self.list_filter)
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[KeysetChangeList]:
@@ -267,11 +267,11 @@ class BrowsingAdmin(ModelAdmin):
         return list(self.list_filter)
 
     def condition(self, request: HttpRequest, params: Mapping[str, str]) -> Q | None:
-        """Return the condition for the rows that the parameters select, None if one is invalid."""
+        """Return the condition for the rows that `params` select, or None if any is invalid."""
         return self.selection(request, params).condition()
 
     def selection(self, request: HttpRequest, params: Mapping[str, str]) -> Selection:
-        """Return what the parameters of an address select, for the person who sent the request."""
+        """Return the rows that URL parameters select, for the person who sent the request."""
         if not hasattr(request, "lookups"):
             request.lookups = {}  # type: ignore[attr-defined]
         asked = copy(request)
@@ -299,7 +299,7 @@ class BrowsingAdmin(ModelAdmin):
             return TemplateResponse(request, "backoffice/too_broad.html", context, status=503)
 
     def export_url(self, request: HttpRequest) -> str:
-        """Return the address that exports what the filters of the request select, empty if there is none."""
+        """Return the URL that exports the filtered rows, empty if the person cannot export them."""
         if not self.exported_as or not permissions.holds(request.user, LISTS):
             return ""
         query = request.GET.copy()
@@ -320,12 +320,12 @@ class BrowsingAdmin(ModelAdmin):
         return self.row_page(request, object_id)
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Return the page of a row that the person may see. Raises Http404."""
+        """Return the page of the row. The permission is already checked. Raises Http404."""
         answer: HttpResponse = super().change_view(request, object_id)
         return answer
 
     def form_view(self, view: type[View], **options: Any) -> Callable[..., HttpResponseBase]:
-        """Return the view of a form for staff, which keeps what was typed after the end of the session."""
+        """Return a form view for staff that keeps the typed text if the session has ended."""
         return keep_typed_text(self.admin_site.admin_view(view.as_view(admin=self, **options)))
 
     def get_list_display_links(
@@ -336,13 +336,13 @@ class BrowsingAdmin(ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any | None:
-        """Return the row of the page, None for a NUL character, which PostgreSQL refuses."""
+        """Return the row, or None for an id with a NUL character, which PostgreSQL refuses."""
         return super().get_object(request, object_id, from_field) if "\0" not in object_id else None
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Raise Http404: the history is on the page itself. Django's shows changes by its own forms."""
+        """Raise Http404. Django's history page lists only changes made with its own forms."""
         raise Http404
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -375,7 +375,7 @@ def parameters(filter_: Any) -> set[str]:
 
 
 def _in_utc(value: Any) -> Any:
-    """Return a time in UTC, because PostgreSQL refuses some offsets, and any other value as it is."""
+    """Convert a time to UTC, because PostgreSQL refuses some offsets. Keep all other values."""
     return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 

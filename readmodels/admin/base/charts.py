@@ -1,4 +1,4 @@
-"""The data and options of unfold's bar chart: stacked counts by day."""
+"""The data and options for unfold's bar chart: stacked counts by day."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ OPTIONS: Final = json.dumps(
 
 
 class Bars(Struct, frozen=True, kw_only=True):
-    """A number for each day. Those of one stack stand on each other, stacks next to each other."""
+    """A number for each day. Bars with the same stack are stacked, others are side by side."""
 
     label: str
     color: str

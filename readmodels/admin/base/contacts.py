@@ -1,6 +1,6 @@
-"""Personal data of a customer, as pages show it: masked, unless the person of the session revealed it.
+"""A customer's personal data as pages show it: masked unless it was revealed in this session.
 
-Pages that can reveal a customer get its data from here alone. Lists always mask them.
+Pages that can reveal a customer get the data only from here. Lists always mask it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,12 +21,12 @@ from readmodels import masking
 SHOWN_FOR: Final = timedelta(minutes=10)
 UNKNOWN: Final = "unknown"
 _ERASED: Final = "erased"
-# The key of the session: until when a customer is shown, in seconds, by its id.
+# The session key for revealed customers: the end of each reveal as a Unix time, by customer id.
 _REVEALED: Final = "revealed"
 
 
 class Contact(Struct, frozen=True, kw_only=True):
-    """The content of parts/contact.html. Empty `reveal_url`: the person may not reveal it."""
+    """The content of parts/contact.html. `reveal_url` is empty if the person may not reveal it."""
 
     name: str
     email: str
@@ -40,14 +40,14 @@ class Contact(Struct, frozen=True, kw_only=True):
         return self.shown_until is not None
 
     def of_payment(self, reference: str | None) -> str:
-        """Return the reference of a payment of the customer, empty if it has none."""
+        """Return the reference of one of the customer's payments, masked unless revealed."""
         if self.is_revealed:
             return reference or ""
         return masking.reference(reference or "")
 
 
 def remember(request: HttpRequest, event: CustomerRevealed) -> None:
-    """Show the customer of the reveal to this session for ten minutes from the reveal on."""
+    """Show the revealed customer to this session for ten minutes after the reveal."""
     now = event.at.timestamp()
     revealed = request.session.get(_REVEALED, {})
     recent = {pk: until for pk, until in revealed.items() if until > now}
@@ -58,7 +58,7 @@ def remember(request: HttpRequest, event: CustomerRevealed) -> None:
 def shown_until(
     request: HttpRequest, customer: Customer | None, *, at: datetime
 ) -> datetime | None:
-    """Return until when the session shows the customer, None if the customer is masked."""
+    """Return when the reveal of the customer ends, or None if the customer is masked."""
     if customer is None or customer.erased_at is not None:
         return None
     until: float = request.session.get(_REVEALED, {}).get(str(customer.pk), 0.0)
@@ -68,7 +68,7 @@ def shown_until(
 
 
 def contact(customer: Customer | None, request: HttpRequest) -> Contact:
-    """Return what this session may see of the customer."""
+    """Return the customer's data as far as this session may see it."""
     if customer is None:
         return Contact(name=UNKNOWN, email=UNKNOWN, phone=UNKNOWN, reference=UNKNOWN)
     until = shown_until(request, customer, at=timezone.now())
@@ -97,7 +97,7 @@ def masked(customer: Customer, *, reveal_url: str = "") -> Contact:
 
 
 def called(customer: Customer | None) -> str:
-    """Return the masked name of the customer, or else the masked reference, for lists and titles."""
+    """Return the customer's masked name for lists and titles, or else the masked reference."""
     if customer is None:
         return UNKNOWN
     known_by = masking.name(customer.name) or masking.reference(customer.reference or "")
@@ -105,13 +105,13 @@ def called(customer: Customer | None) -> str:
 
 
 def reveal_url(customer: Customer, request: HttpRequest) -> str:
-    """Return the address of the form that reveals the customer and returns to this page."""
+    """Return the URL of the form that reveals the customer and then returns to this page."""
     address = reverse("admin:customer_reveal", args=[customer.pk])
     return f"{address}?{urlencode({REDIRECT_FIELD_NAME: request.get_full_path()})}"
 
 
 def masked_event(data: Any) -> Any:
-    """Return the data of an event with masked references. An event contains no other personal data."""
+    """Return the event's data with masked references. Events contain no other personal data."""
     match data:
         case dict():
             return {

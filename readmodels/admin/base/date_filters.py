@@ -1,4 +1,4 @@
-"""Filters by days and by times, in UTC. They accept the forms of `dates.py`."""
+"""Filters by days and times, in UTC. They accept the forms that `dates.py` reads."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from readmodels.admin.base.filters import BACKWARDS, Checked
 
 
 class _AsTyped(forms.Form):
-    """Show the text that was typed. The filter parses it, so the fields accept any text."""
+    """A field that accepts any text and shows it as typed. The filter parses it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,7 +24,7 @@ class _AsTyped(forms.Form):
 
 class _DaysForm(_AsTyped, RangeDateForm):
     class Media:
-        extend = False  # without the calendar, which opens by mouse only
+        extend = False  # omit the calendar, which opens only by mouse
 
 
 class _MomentsForm(_AsTyped, RangeDateTimeForm):
@@ -44,7 +44,7 @@ class _Range(Checked):
 
 
 class DaysFilter(_Range, RangeDateFilter):
-    """Whole UTC days, including the last. Unfold's filter would exclude most of the last day."""
+    """A range of whole UTC days. unfold's filter would exclude most of the last day."""
 
     form_class = _DaysForm
 
@@ -62,7 +62,7 @@ class DaysFilter(_Range, RangeDateFilter):
         return condition
 
     def begin(self, day: date) -> date:
-        """Return the beginning of the day in the type of the field."""
+        """Return the beginning of the day as the field's type."""
         return day
 
     def _read(self) -> tuple[list[date | None], dict[str, str]]:
@@ -82,7 +82,7 @@ class DaysFilter(_Range, RangeDateFilter):
 
 
 class DaysOfTimesFilter(DaysFilter):
-    """Whole UTC days of a column of times."""
+    """A range of whole UTC days for a column of times."""
 
     def begin(self, day: date) -> date:
         return datetime.combine(day, time(), UTC)
@@ -106,7 +106,7 @@ class MomentsFilter(_Range, RangeDateTimeFilter):
         return condition
 
     def _read(self) -> tuple[list[datetime | None], dict[str, str]]:
-        """Return the first moment, the one after the last, and the errors."""
+        """Return the first moment, the moment after the last, and the errors."""
         moments: list[datetime | None] = []
         problems = {}
         for end in ("from", "to"):

@@ -82,7 +82,7 @@ def _fullmatch(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 
 
 def _either_way(text: str, a: int, b: int, year: int) -> date:
-    """Return the day if only one order of day and month is a date, or both are the same date."""
+    """Return the day if only one order of day and month is valid, or both give the same day."""
     orders = {each for each in ((a, b), (b, a)) if _exists(year, each[1], each[0])}
     if len(orders) > 1:
         one, other = sorted(f"{year:04}-{month:02}-{day:02}" for day, month in orders)
@@ -108,5 +108,5 @@ def _exists(year: int | str, month: int | str, day: int | str) -> bool:
 
 
 def quoted(text: str) -> str:
-    """Return what was typed in quotation marks, cut to 40 characters, for an error message."""
+    """Return the typed text in quotation marks, cut to 40 characters, for an error message."""
     return f"“{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}”"

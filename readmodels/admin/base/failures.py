@@ -1,4 +1,4 @@
-"""The pages of failed requests, with the next step and the request id.
+"""The error pages for failed requests, with the next step and the request id.
 
 They use neither the database nor unfold, because either may have caused the failure.
 """
@@ -32,7 +32,7 @@ def _page(status: int) -> Callable[..., HttpResponse]:
             "title": title,
             "text": text,
             "request_id": request.META.get("HTTP_X_REQUEST_ID", ""),
-            # The address of the same list without its filters.
+            # The URL of the same list without its filters.
             "again": request.path if status == _BAD_REQUEST and request.method == "GET" else "",
             "again_label": "Open the list without filters",
         }

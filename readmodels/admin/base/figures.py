@@ -1,4 +1,4 @@
-"""Texts of figures in tables."""
+"""Format figures for tables."""
 
 from typing import Any, Final
 
@@ -26,7 +26,7 @@ def up_to(most: int, number: int) -> str:
 
 
 def rate(part: int, whole: int) -> str:
-    """Return the share in percent, or a dash if there is nothing to divide by."""
+    """Return the share in percent, or a dash if `whole` is zero."""
     return f"{100 * part / whole:.1f} %" if whole > 0 else NONE
 
 

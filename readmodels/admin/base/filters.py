@@ -1,4 +1,4 @@
-"""Filters of the lists. They report an invalid value instead of ignoring it."""
+"""Filters for the lists. They report an invalid value instead of ignoring it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -36,25 +36,25 @@ _MOST_CLIENTS: Final = 200
 
 
 class Checked(ABC):
-    """Show no rows for an invalid value, with an error at the field. The list repeats it above."""
+    """Show no rows for an invalid value, and an error at its field and above the list."""
 
     title: Any
     template = "backoffice/parts/filter.html"
-    is_permanent = False  # whether it also restricts the rows without a value
+    is_permanent = False  # whether it restricts the rows even without a value
     is_range = False  # whether it has two ends
     request: HttpRequest
     used_parameters: dict[str, Any]
 
     @abstractmethod
     def problems(self) -> dict[str, str]:
-        """Return the errors by the names of the form's fields."""
+        """Return the errors by form field."""
 
     def condition(self) -> Q:
-        """Return the condition for the rows of a valid value."""
+        """Return the condition for the rows. The value must be valid."""
         return build_q_object_from_lookup_parameters(self.used_parameters)
 
     def described(self) -> str:
-        """Return the valid value for people, empty if none is chosen."""
+        """Return the valid value as displayed, or "" if none is chosen."""
         values = (
             each[-1] if isinstance(each, list) else each for each in self.used_parameters.values()
         )
@@ -64,7 +64,7 @@ class Checked(ABC):
         try:
             return queryset.filter(self.condition())
         except (ValueError, ValidationError) as error:
-            # One of several values of a parameter is invalid.
+            # The parameter has several values, and one of them is invalid.
             raise IncorrectLookupParameters from error
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -81,13 +81,13 @@ class Checked(ABC):
             yield choice
 
     def label(self, form: forms.Form) -> None:
-        """Name the fields of the form for people."""
+        """Give the fields of the form their labels."""
         for field in form.fields.values():
             field.label = capfirst(str(self.title))
 
 
 def titled(base: Any, title: str) -> type[FieldListFilter]:
-    """Return the field filter `base` with a given title instead of the column's name."""
+    """Return the field filter `base` with `title` instead of the column's name."""
 
     class Titled(base):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -98,7 +98,7 @@ def titled(base: Any, title: str) -> type[FieldListFilter]:
 
 
 class _Choice(DropdownForm):
-    """A plain select. The script that unfold adds to it takes its label from screen readers."""
+    """A plain select. The script that unfold adds would hide its label from screen readers."""
 
     widget = UnfoldAdminSelectWidget()
 
@@ -107,7 +107,7 @@ class _Choice(DropdownForm):
 
 
 class OneOf(Checked, DropdownFilter):
-    """Rows whose column `parameter_name` equals the choice."""
+    """Filter by a choice: the column `parameter_name` equals it."""
 
     form_class = _Choice
     values: tuple[str, ...]
@@ -129,7 +129,7 @@ class OneOf(Checked, DropdownFilter):
 
 
 class TypedFilter(Checked, TextFilter):
-    """Rows whose column `parameter_name` equals the typed text."""
+    """Filter by a typed text: the column `parameter_name` equals it."""
 
     @property
     def typed(self) -> str:
@@ -153,12 +153,12 @@ class TypedFilter(Checked, TextFilter):
         return Q(**{f"{self.parameter_name}__in": {typed, self.spelled(typed)}})
 
     def spelled(self, typed: str) -> str:
-        """Return another spelling of the typed text that may be stored."""
+        """Return another spelling of the typed text, which the column may contain."""
         return typed
 
 
 class ChoiceFilter(Checked, ChoicesDropdownFilter):
-    """Rows whose field is one of its choices."""
+    """Filter by one or more choices of a field."""
 
     form_class = _Choice
 
@@ -191,7 +191,7 @@ class YesNoFilter(Checked, BooleanRadioFilter):
 
 
 class CurrencyFilter(TypedFilter):
-    """Rows in a currency. Its code is typed, because there are too many to choose from."""
+    """Filter by currency. The code is typed, because there are too many to choose from."""
 
     title = "currency"
     parameter_name = "currency"
@@ -212,14 +212,14 @@ class _AmountsForm(forms.Form):
     def __init__(self, name: str, title: str, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for end in ("from", "to"):
-            # No inputmode=decimal: in some countries, phones would then offer a comma only.
+            # No inputmode=decimal: in some countries, phones would then offer only a comma.
             attributes = {"placeholder": end.capitalize(), "aria-label": f"{title}, {end}"}
             widget = UnfoldAdminTextInputWidget(attrs=attributes)
             self.fields[f"{name}_{end}"] = forms.CharField(label="", required=False, widget=widget)
 
 
 class AmountFilter(Checked, ListFilter):
-    """Amounts of one currency, in major units. Amounts of different currencies cannot be compared."""
+    """Filter by amount, in major units of one currency. Different currencies cannot be compared."""
 
     title = "amount in the chosen currency"
     parameter_name = "amount"
@@ -263,7 +263,7 @@ class AmountFilter(Checked, ListFilter):
         yield {"form": form}
 
     def _read(self) -> tuple[list[int | None], dict[str, str]]:
-        """Return the ends in minor units, and the errors."""
+        """Return both ends of the range in minor units, and the errors."""
         ends: list[int | None] = []
         problems = {}
         for name, typed in self.used_parameters.items():
@@ -285,13 +285,13 @@ class AmountFilter(Checked, ListFilter):
 
 
 class ClientFilter(OneOf):
-    """Rows of a client, which is chosen by name, because there are few."""
+    """Filter by client. Clients are chosen by name, because there are few."""
 
     title = "client"
     parameter_name = "client"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        # Selections of one request share them, such as those of its saved views.
+        # All selections in a request share the names, such as those for its saved views.
         known: dict[str, list[tuple[str, str]]] = getattr(request, "lookups", {})
         if self.parameter_name not in known:
             clients = Client.objects.order_by("name").values_list("pk", "name")[:_MOST_CLIENTS]

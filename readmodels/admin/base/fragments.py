@@ -19,7 +19,7 @@ from payments.domain.risk.policy import Band
 from readmodels.labels import label
 from readmodels.queries import deadlines
 
-# The values are the names of unfold's label colors.
+# The values are names of unfold's label colors.
 STATUS_COLORS: Final = {
     Status.INITIATED: "info",
     Status.PENDING_REVIEW: "warning",
@@ -41,7 +41,7 @@ STATE_COLORS: Final = {  # the states of projections
 }
 BAND_COLORS: Final = {Band.LOW: "success", Band.MEDIUM: "warning", Band.HIGH: "danger"}
 
-DISPUTE_COLORS: Final[Mapping[str, str]] = {  # by outcome, or by status while it is open
+DISPUTE_COLORS: Final[Mapping[str, str]] = {  # by outcome, or by status while the dispute is open
     DisputeStatus.NEEDS_RESPONSE: "warning",
     DisputeStatus.UNDER_REVIEW: "info",
     DisputeOutcome.WON: "success",
@@ -61,7 +61,7 @@ class Badge(Struct, frozen=True):
     color: str
 
 
-# Lists show the same few badges in many rows.
+# Cached, because lists show the same few badges in many rows.
 @lru_cache(maxsize=1_000)
 def badges_html(*badges: Badge) -> SafeString:
     """Return the badges as the theme shows them."""
@@ -93,7 +93,7 @@ def snooze_badges(until: datetime | None, reason: str, at: datetime) -> tuple[Ba
     return (Badge("Snoozed" if reason == SnoozeReason.OTHER else label(reason), "info"),)
 
 
-# By the share of the time for a review that has passed.
+# The keys are levels: the percentage of the time for the review that has passed.
 LEVEL_BADGES: Final[Mapping[int, Badge]] = {
     50: Badge("50 % of time used", "info"),
     80: Badge("80 % of time used", "warning"),
@@ -161,7 +161,7 @@ def duration(seconds: float) -> str:
 
 
 def foreign_text(text: object, *, url: str = "") -> str:
-    """Return markup for text that others wrote: wrapped, cut to fit, in its own direction.
+    """Return markup for text that others wrote. It is isolated in its direction and cut to fit.
 
     With `url`, it is a link.
     """
@@ -170,6 +170,6 @@ def foreign_text(text: object, *, url: str = "") -> str:
 
 
 def link(page: str, key: object, text: str) -> str:
-    """Return a link to the admin page of one row. `page` is like "customers_customer"."""
+    """Return a link to the admin page of a row. An example for `page` is "customers_customer"."""
     url = reverse(f"admin:{page}_change", args=[key])
     return format_html('<a class="link" href="{}">{}</a>', url, text)

@@ -1,4 +1,4 @@
-"""Keep what staff typed when their session has ended or their form's CSRF token is out of date.
+"""Keep the text that staff typed if their session has ended or the CSRF token is out of date.
 
 The response carries the text, signed, through the sign-in page back into the form. The server neither stores
 the text nor acts on it: people see the form again and send it. The form names its author (authors.py),
@@ -23,7 +23,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from readmodels.admin.base.authors import FIELD as AUTHOR, author_of
 
-# The value of `keeps` of a view whose fields depend on what people add to its form.
+# The value of `keeps` for a view whose form has a variable number of fields.
 ALL_FIELDS: Final = ("*",)
 NOT_SENT: Final = "Your text was not sent. Check it and send it again."
 _OF_ANOTHER: Final = "The text was discarded, because another person typed it."
@@ -35,12 +35,12 @@ _MAX_AGE_SECONDS: Final = 24 * 60 * 60
 
 
 def is_restored(request: HttpRequest) -> bool:
-    """Return whether the request only restores a typed text into the form."""
+    """Return whether the request only puts the kept text back into the form."""
     return _RESTORE in request.POST
 
 
 def keep_typed_text(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Return a view that shows a sign-in page with the typed text if the session has ended.
+    """Return a view that shows the sign-in page and keeps the typed text if the session has ended.
 
     Apply it outside `admin_view`, which would redirect and lose the text.
     """
@@ -59,7 +59,7 @@ def keep_typed_text(view: Callable[..., HttpResponseBase]) -> Callable[..., Http
 @never_cache
 @sensitive_post_parameters()
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Show Django's sign-in page, then the way back to a kept text."""
+    """Show Django's sign-in page. After the sign-in, offer the way back to the kept text."""
     text = request.POST.get(_FIELD, "")
     answer: HttpResponse = admin.site.login(request, extra_context={"kept": text})
     if not isinstance(answer, HttpResponseRedirect):
@@ -75,7 +75,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 @requires_csrf_token
 def csrf_failure(request: HttpRequest, **_: str) -> HttpResponse:
-    """Show the next step after a refused form, with its text if the form was ours."""
+    """Show the next step after a refused form. Keep its text if one of our pages sent it."""
     if request.path == reverse("admin:login"):
         text = request.POST.get(_FIELD, "") if _is_ours(request) else ""
         return _sign_in_page(request, text, next_page=request.GET.get("next", ""))
@@ -109,7 +109,7 @@ def _sign_in_page(request: HttpRequest, text: str, *, next_page: str) -> HttpRes
 
 
 def typed(request: HttpRequest) -> str:
-    """Return the fields that the view keeps, signed, or "" if nothing was typed or the author is unknown."""
+    """Return the kept fields as signed text, or "" if they are blank or the author is unknown."""
     try:
         names = _names(resolve(request.path_info).func)
     except Resolver404:
@@ -121,12 +121,12 @@ def typed(request: HttpRequest) -> str:
     if not fields or author_of(author) is None:
         return ""
     fields[AUTHOR] = author
-    # The signed path can be posted to, because it resolved to one of our views.
+    # The form is later posted to this path, which is safe: it resolved to one of our views.
     return signing.dumps({"path": request.path, "fields": fields}, salt=_SALT, compress=True)
 
 
 def read(request: HttpRequest, text: str) -> dict[str, Any] | None:
-    """Return the kept text, None if it is invalid or of another person than the one signed in."""
+    """Return the kept text, or None if it is invalid or the signed-in person is not its author."""
     return None if _is_of_another(request, text) else _loaded(text)
 
 

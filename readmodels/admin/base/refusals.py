@@ -1,4 +1,4 @@
-"""The texts of refusals on the page of a payment: with names instead of ids."""
+"""The sentences for refusals, with names instead of ids."""
 
 from collections.abc import Callable
 
@@ -154,7 +154,7 @@ def describe(  # noqa: C901, PLR0912 - a line for each refusal
 
 
 def describe_list(error: ListRefused) -> str:
-    """Return why a list did not take a command, with a name instead of an actor id."""
+    """Return why a list refused a command, with a name instead of an actor id."""
     match error:
         case EntryExists(entry=entry):
             return str(error).replace(entry.added_by, person(entry.added_by))
@@ -162,7 +162,7 @@ def describe_list(error: ListRefused) -> str:
 
 
 def describe_policy(error: PolicyRefused | StaleVersion) -> str:
-    """Return why the register of policies did not take a command."""
+    """Return why the policy register refused a command."""
     match error:
         case PolicyAlreadyActive(short_id=policy, approved_by=actor, approved_at=at):
             return f"Policy {policy} is active already: {person(actor)} approved it at {second_of(at)}."

@@ -1,4 +1,4 @@
-"""Facts about the request of a screen."""
+"""Facts about a request to the back office."""
 
 from django.http import HttpRequest
 

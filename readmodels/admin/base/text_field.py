@@ -1,4 +1,4 @@
-"""The form field of texts that are stored: notes, reasons, labels."""
+"""The form field for stored texts: notes, reasons and labels."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from payments.domain.text import TextError, checked_text
 
 
 class StoredTextField(forms.CharField):
-    """A text that `checked_text` accepts: one line, or several in an area of `rows` lines."""
+    """A text that `checked_text` accepts. With `rows`, it may have several lines."""
 
     def __init__(self, *, max_length: int, rows: int = 1, **options: Any) -> None:
         self._multiline = rows > 1

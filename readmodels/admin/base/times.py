@@ -1,6 +1,6 @@
-"""Times as pages show them: in UTC, with the time of the viewer's computer added by times.js.
+"""Times as pages show them: in UTC. times.js adds the viewer's local time.
 
-settings.TEMPLATES makes the filters known to all templates.
+settings.TEMPLATES makes the filters available in all templates.
 """
 
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _FORMATS: Final = {
 
 @register.filter
 def moment(at: datetime, precision: str = "second") -> str:
-    """Return markup for a time where its column or sentence says that it is in UTC."""
+    """Return markup for a time without its zone. The column or sentence must say that it is UTC."""
     return _marked(at, f"{at.astimezone(UTC):{_FORMATS[precision]}}")
 
 

@@ -1,6 +1,6 @@
-"""The way from a page back to the list that it was opened from: the same filters, page and row.
+"""The way from a page back to the list that it was opened from, with its filters and row.
 
-The address of the page carries the list, and so do the links and forms of the page.
+The URL of the page names the list, and so do the page's links and forms.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ _PARAMETER: Final = "from"
 _LONGEST: Final = 1_000
 QUEUE: Final = "queue"
 PAYMENTS: Final = "payments"
-# The lists that a page may lead back to, with their titles and the names of their addresses.
+# The lists that a page may lead back to, with their titles and URL names.
 _LISTS: Final = {
     QUEUE: ("Review queue", "review_queue"),
     PAYMENTS: ("All payments", "admin:readmodels_paymentsummary_changelist"),
@@ -22,7 +22,7 @@ _LISTS: Final = {
 
 
 class WayBack(Struct, frozen=True, kw_only=True):
-    """The list and its row. `carried` is the query that passes them on. All are empty without a list."""
+    """The list and its row. `carried` is the query for links. All are empty without a list."""
 
     name: str = ""
     title: str = ""
@@ -32,16 +32,16 @@ class WayBack(Struct, frozen=True, kw_only=True):
 
 
 def of(request: HttpRequest, key: object = None) -> WayBack:
-    """Return the way back that the address of the request carries. An invalid one is ignored.
+    """Return the way back that the request's URL names. An invalid one is ignored.
 
-    `key` is that of the row to which it leads.
+    `key` is the primary key of the row to return to.
     """
     origin = request.GET.get(_PARAMETER, "")
     name, _, query = origin.partition("?")
     if name not in _LISTS or len(origin) > _LONGEST:
         return WayBack()
     title, address = _LISTS[name]
-    # Encoded again: the filters may be any text, but the address stays one of the list.
+    # Encode the filters again: they may be any text, which must not change the URL's path.
     query = QueryDict(query).urlencode()
     url = reverse(address)
     return WayBack(
@@ -54,17 +54,17 @@ def of(request: HttpRequest, key: object = None) -> WayBack:
 
 
 def from_list(name: str, query: str) -> str:
-    """Return the query that carries the list, which was shown with `query`, like "?status=failed"."""
+    """Return the query that names the list and its `query`, such as "?status=failed"."""
     return f"?{urlencode({_PARAMETER: f'{name}{query}'})}"
 
 
 def row_id(key: object) -> str:
-    """Return the id of a row's link, to which the way back leads."""
+    """Return the HTML id of the row's link, which the way back scrolls to."""
     return f"row-{key}"
 
 
 def is_at_queue(request: HttpRequest) -> bool:
-    """Return whether the menu marks the queue: for its own pages, and for payments opened from it."""
+    """Return whether the menu marks the queue, for its pages and for payments opened from it."""
     if _is_payments_page(request):
         return of(request).name == QUEUE
     return request.path.startswith(reverse("review_queue"))
