@@ -1,6 +1,6 @@
-"""The buttons of a dispute's page: record a response, and close the dispute.
+"""The buttons on a dispute's page: record a response, and close the dispute.
 
-Each is a page with a form, which states the consequences, and one command.
+Each one opens a page that states the consequences. Its form sends one command.
 """
 
 import re
@@ -52,7 +52,10 @@ _CHANGED: Final = "This dispute changed while you had it open. Check it and send
 
 
 class ChangeForm(forms.Form):
-    """`key` and `version` are set by the page: a double click is one command, based on what was shown."""
+    """A form whose double click sends one command, based on the version that was shown.
+
+    The page sets `key` and `version`.
+    """
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=1)
@@ -130,7 +133,7 @@ class CloseForm(ChangeForm):
 
 
 class ChangeView(ABC, View):
-    """Show the form and carry its command out. After a refusal, the form shows again what was typed."""
+    """Show the form and carry out its command. After a refusal, the form keeps the typed text."""
 
     admin: Any = None
     keeps: ClassVar[tuple[str, ...]]
@@ -184,14 +187,14 @@ class ChangeView(ABC, View):
     def command(
         self, payment: Payment, dispute: Dispute, form: ChangeForm, *, at: datetime
     ) -> AnyDisputeCommand:
-        """Return the command of the valid form."""
+        """Return the command for the valid form."""
 
     @abstractmethod
     def consequences(self, dispute: Dispute) -> tuple[str, ...]:
         """Return what the person should know before sending the form."""
 
     def refusal(self, payment: Payment, dispute: Dispute) -> PaymentError | None:
-        """Return why nobody can change the dispute now: another person or a notice has closed it."""
+        """Return why nobody can change the dispute, such as a notice that closed it, or None."""
         facts = _facts(payment, dispute, timezone.now())
         try:
             decide(payment, RespondToDispute(**facts, responder=""))
@@ -210,7 +213,7 @@ class ChangeView(ABC, View):
         dispute: Dispute,
         refusal: str,
     ) -> HttpResponse:
-        """Show the current dispute, the refusal, and the form with what was typed."""
+        """Show the current dispute, the refusal, and the form with the typed text."""
         typed = {name: request.POST.get(name, "") for name in self.keeps}
         form = self.form(dispute, initial=typed | self._fresh(payment))
         return self._page(request, row, payment, form, refusal=refusal, status=409)

@@ -1,4 +1,4 @@
-"""The disputes: open ones by due time, all of them by time of opening, and the page of each."""
+"""The lists of disputes, open ones by due time and all by opening time, and the page of each."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -28,7 +28,7 @@ from readmodels.queries.search.places import Place, exact
 
 
 class DisputeDetails(Parties, kw_only=True):
-    """The names in a row. Rows of a page share `now`."""
+    """The names in a row. `now` is the same for all rows of a page."""
 
     now: datetime
 
@@ -142,7 +142,7 @@ class DisputeAdmin(BrowsingAdmin):
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show the dispute and all that was known of its payment, from the log itself."""
+        """Show the dispute and all that is known about its payment, from the log itself."""
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404(f"There is no dispute {object_id}.")
@@ -162,7 +162,7 @@ _OPEN: Final = tuple(
 
 
 class DueAdmin(DisputeAdmin):
-    """The open disputes, the first due ones first. Those without a due time come last.
+    """The open disputes by due time. Those without a due time come last.
 
     It is not registered: each request creates one.
     """
@@ -180,7 +180,7 @@ class DueAdmin(DisputeAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DisputeSummary]:
-        # The condition of the partial indexes.
+        # This must be the condition of the partial indexes.
         return DisputeSummary.objects.filter(closed_at__isnull=True)
 
     def changelist_view(

@@ -1,4 +1,4 @@
-"""What is known of a dispute: its payment, the risk assessment, the review, and earlier payments."""
+"""The facts about a dispute: its payment, the risk assessment, the review, earlier payments."""
 
 from collections.abc import Iterator
 from typing import Any, Final
