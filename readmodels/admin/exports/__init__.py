@@ -1,1 +1,1 @@
-"""Exports of lists: what their filters show, as CSV or as a workbook."""
+"""Exports of lists: the filtered rows, as CSV or as a workbook."""

@@ -1,4 +1,4 @@
-"""The columns of exported lists. Personal data of customers are masked."""
+"""The columns of exported lists. Customers' personal data is masked."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -14,7 +14,7 @@ Chunk = list[list[Cell]]
 
 
 class Columns(Struct, frozen=True, kw_only=True):
-    """The titles of a table, the fields that its query reads, and the function that makes its lines."""
+    """The titles of a table, the fields that its query reads, and the function for its lines."""
 
     titles: tuple[str, ...]
     fields: tuple[str, ...]
@@ -106,7 +106,7 @@ def _events(rows: Sequence[Row], snapshot: Snapshot) -> Chunk:
     ]
 
 
-# `position` is first: the data of the events are read by it.
+# `position` must be first: it finds the data of the events.
 _DECISION: Final = (
     *("position", "recorded_at", "event_type", "aggregate_id", "version", "actor", "client_id"),
 )

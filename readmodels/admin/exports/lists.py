@@ -1,4 +1,4 @@
-"""The lists that can be exported: their rows for a person and the filters of an address."""
+"""The lists that can be exported. A person and the filters in a URL select the rows."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
@@ -41,14 +41,14 @@ class WrongFilter(Exception):
 
 
 class Selected(Struct, frozen=True):
-    """The rows, in the order of the list, and what selects them, for people."""
+    """The rows in the order of the list, and the filters as displayed: title and value."""
 
     rows: "QuerySet[Any, Any]"
     filters: tuple[tuple[str, str], ...]
 
 
 class ExportedList(Struct, frozen=True, kw_only=True):
-    """A list. `permission` is that of seeing it."""
+    """A list that can be exported. `permission` is the one for viewing it."""
 
     kind: Kind
     columns: Columns
@@ -58,14 +58,14 @@ class ExportedList(Struct, frozen=True, kw_only=True):
     url: Callable[[], str]
 
     def query(self, given: Mapping[str, str]) -> str:
-        """Return the filters among the parameters of an address, encoded."""
+        """Return the filters among the parameters of a URL, encoded."""
         names = self.known()
         return urlencode(
             sorted((name, value) for name, value in given.items() if name in names and value)
         )
 
     def selected(self, user: AbstractBaseUser, query: str) -> Selected:
-        """Return what the person sees with these filters. Raises WrongFilter."""
+        """Return the rows that the person sees with these filters. Raises WrongFilter."""
         if len(query) > LONGEST_QUERY:
             raise WrongFilter(
                 f"The filters have {len(query):,} characters in the address. The record of exports takes"
@@ -114,7 +114,7 @@ def _registered(model: Any) -> Callable[[], BrowsingAdmin]:
 
 
 def _decisions(user: AbstractBaseUser, given: Mapping[str, str]) -> Selected:
-    """Return the decisions of a period, those of others only for people who see them in the analytics."""
+    """Return the decisions in a period. Others' decisions need the permission of the analytics."""
     asked = question.read(given, today=timezone.now().date())
     if asked.period is None:
         raise WrongFilter(" ".join(asked.errors.values()))

@@ -1,4 +1,4 @@
-"""Make the file of an export: streamed at once, or in the background by a worker."""
+"""Make the file of an export: stream it at once, or let a worker make it in the background."""
 
 import logging
 from collections.abc import Iterator
@@ -39,14 +39,14 @@ def permitted(by: str, listed: ExportedList) -> AbstractBaseUser:
 
 
 def is_long(listed: ExportedList, user: AbstractBaseUser, query: str) -> bool:
-    """Return whether an export of these rows belongs into the background. Raises WrongFilter."""
+    """Return whether the export must be made in the background. Raises WrongFilter."""
     return snapshots.has_more_than(listed.selected(user, query).rows, AT_ONCE)
 
 
 def stream(export: Export) -> Iterator[bytes]:
     """Yield the file of a running export, and record its end.
 
-    If the person closes the connection, the record says "interrupted", with the rows that were sent.
+    If the person closes the connection, the record says "interrupted" and how many rows were sent.
     """
     written, state, error = Written(), State.INTERRUPTED, ""
     try:
@@ -73,9 +73,9 @@ def stream(export: Export) -> Iterator[bytes]:
 
 
 def work() -> bool:
-    """Make the file of one export that waits in the background. Return whether there was one.
+    """Make the file of one waiting export. Return whether there was one.
 
-    Raises errors of the database. The export then waits for another attempt.
+    Raises database errors. The export then waits for another attempt.
     """
     lease = leases.claim(at=timezone.now())
     if lease is None:
@@ -94,7 +94,7 @@ def work() -> bool:
             leases.release(lease)
         raise
     except Exception as problem:
-        # It would fail again and again.
+        # Do not try again: an unforeseen error would occur again.
         leases.fail(lease, type(problem).__name__, at=timezone.now())
         raise
     finally:
@@ -104,7 +104,7 @@ def work() -> bool:
 
 
 def sweep() -> None:
-    """Delete files that have expired, and what killed processes left behind."""
+    """Delete expired files, and clean up after killed processes."""
     now = timezone.now()
     leases.end_killed(at=now)
     Export.objects.filter(expires_at__lte=now).update(expires_at=None)
@@ -113,7 +113,7 @@ def sweep() -> None:
 
 
 def file_name(export: Export) -> str:
-    """Return the name of the file for the person, with the position of the log that its rows show."""
+    """Return the file name for the download, with the log position that the rows reflect."""
     at = f"-position-{export.position}" if export.position is not None else ""
     return f"{export.kind}-{export.requested_at:%Y-%m-%d-%H%M%S}{at}.{export.format}"
 
@@ -139,7 +139,7 @@ def _make(lease: Lease, part: Path) -> None:
             name = Kind(export.kind).label
             writing.write_workbook(part, titles, chunks, written, name=name, progress=progress)
         position = snapshot.position
-    # Again, because it took a while: a person without the role gets no file.
+    # Check again: the person may have lost the role while the file was made.
     permitted(export.requested_by, _listed(export))
     with transaction.atomic():
         leases.complete(
@@ -149,7 +149,7 @@ def _make(lease: Lease, part: Path) -> None:
 
 
 def _table(export: Export, snapshot: Snapshot) -> tuple[tuple[str, ...], Iterator[Chunk]]:
-    """Return the titles and the lines of an export. Raises NotPermitted, WrongFilter."""
+    """Return the titles and the lines of an export. Raises NotPermitted and WrongFilter."""
     listed = _listed(export)
     user = permitted(export.requested_by, listed)
     rows = listed.selected(user, export.query).rows
@@ -158,7 +158,7 @@ def _table(export: Export, snapshot: Snapshot) -> tuple[tuple[str, ...], Iterato
 
 
 def _workbook(export: Export, snapshot: Snapshot, written: Written) -> Iterator[bytes]:
-    """Yield a workbook, which must be complete before its first byte. Its file has no name on the disk."""
+    """Yield a workbook. It is written to a temporary file first, because it must be complete."""
     titles, chunks = _table(export, snapshot)
     with NamedTemporaryFile(
         dir=files.folder(), prefix=files.STREAMED, suffix=files.PART
@@ -177,7 +177,7 @@ def _listed(export: Export) -> ExportedList:
 
 
 def _described(problem: Any) -> str:
-    """Return the reason of a failure for the person."""
+    """Return a message that explains to the person why the export failed."""
     if isinstance(problem, NotPermitted):
         return "Your role no longer includes this export."
     if isinstance(problem, OSError):
@@ -188,7 +188,7 @@ def _described(problem: Any) -> str:
 
 
 def of_person(by: str) -> QuerySet[Export]:
-    """Return the person's exports of lists in the background, the newest first."""
+    """Return the person's background exports of lists, newest first."""
     return Export.objects.filter(requested_by=by, in_background=True).order_by(
         "-requested_at", "-id"
     )

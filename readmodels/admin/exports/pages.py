@@ -1,4 +1,4 @@
-"""The pages of exports: ask for one, follow those in the background, download their files."""
+"""The pages for exports: start one, follow those in the background, download files."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -40,7 +40,7 @@ _FORMATS: Final = (
     (_CSV_BOM, "CSV for Excel (UTF-8 with BOM)"),
     (_CSV, "CSV (UTF-8)"),
 )
-_MOST_UNFINISHED: Final = 3  # of one person
+_MOST_UNFINISHED: Final = 3  # per person
 _MOST_SHOWN: Final = 50
 _SECONDS: Final = 3
 
@@ -58,7 +58,7 @@ class ExportForm(forms.Form):
 
 
 class ExportView(View):
-    """Show what the filters of a list select, and export it. The address has the filters."""
+    """Show which rows the filters select, and export them. The URL contains the filters."""
 
     http_method_names = ["get", "post"]
 
@@ -81,7 +81,7 @@ class ExportView(View):
         try:
             is_long = making.is_long(self.listed, user, query)  # type: ignore[arg-type]
         except WrongFilter:
-            return self._page(request, form)  # which names it
+            return self._page(request, form)  # it names the wrong filter
         by, chosen = requests.actor(request), form.cleaned_data["format"]
         if is_long and _unfinished(by) >= _MOST_UNFINISHED:
             form.add_error(
@@ -105,7 +105,7 @@ class ExportView(View):
     def _streamed(self, request: HttpRequest, form: ExportForm, export: Export) -> HttpResponseBase:
         content = making.stream(export)
         try:
-            # The first block, so that a failure still gets a page.
+            # Make the first block before the response starts, so that a failure is shown on a page.
             first = next(content)
         except (files.FolderUnusable, OSError) as error:
             form.add_error(None, f"Nothing was exported. {error}")
@@ -137,7 +137,7 @@ class ExportView(View):
 @require_GET
 @never_cache
 def overview(request: HttpRequest) -> HttpResponse:
-    """Show the person's exports in the background. While one is unfinished, the page loads itself again."""
+    """Show the person's background exports. The page reloads itself while one is unfinished."""
     if not permissions.holds(request.user, recording.LISTS):
         raise PermissionDenied
     found = list(making.of_person(requests.actor(request))[:_MOST_SHOWN])
@@ -161,7 +161,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 def download(request: HttpRequest, export_id: UUID) -> HttpResponseBase:
-    """Send the file to the person who asked for it, if they still may see its list."""
+    """Send the file to the person who requested it, if they may still see the list."""
     export = _own(request, export_id)
     listed = lists.find(export.kind)
     if listed is None or export.state != State.DONE or not export.expires_at:
@@ -205,6 +205,6 @@ def _download(export: Export, content: Iterator[bytes]) -> HttpResponseBase:
 
 
 def _resumed(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield the first block again. Unlike a chain, a generator passes on that the person went away."""
+    """Yield the first block, then the rest. Unlike itertools.chain, it closes `rest` on close()."""
     yield first
     yield from rest

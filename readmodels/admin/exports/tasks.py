@@ -1,4 +1,4 @@
-"""The Celery tasks of exports. They may be lost, late or doubled: what is to do is in the database."""
+"""The Celery tasks for exports. The database holds the work, so tasks may be lost or repeated."""
 
 from celery import shared_task
 
@@ -8,13 +8,13 @@ from readmodels.admin.exports import making
 
 @shared_task(name="exports.work")
 def work() -> None:
-    """Make one file that people wait for. Beat sends this task every few seconds."""
+    """Make the file of one waiting export. Beat sends this task every few seconds."""
     with outages.reported():
         making.work()
 
 
 @shared_task(name="exports.sweep")
 def sweep() -> None:
-    """Delete expired files. Beat sends this task."""
+    """Delete expired files. Beat sends this task regularly."""
     with outages.reported():
         making.sweep()
