@@ -1,1 +1,1 @@
-"""The screens of lists: their entries, and the pages that change them."""
+"""The screens for lists: their entries, and the pages that change them."""

@@ -1,4 +1,4 @@
-"""The pages that change lists. Each asks for a note, which confirms the change too."""
+"""The pages that change lists. Each asks for a note. Sending it also confirms the change."""
 
 from abc import ABC, abstractmethod
 from html import unescape
@@ -30,7 +30,7 @@ from readmodels.admin.review import evidence
 
 
 class ChangeView(ABC, View):
-    """A page with a form, and the command that the form gives."""
+    """A page with a form, and the command that the form sends."""
 
     keeps: ClassVar = ("name", "item", "value", "to", "reference_prefix", "expires", "note")
     permission: ClassVar[str] = permissions.EDIT_LISTS
@@ -68,14 +68,14 @@ class ChangeView(ABC, View):
         return HttpResponseRedirect(self.back())
 
     def prepare(self, **given: Any) -> None:
-        """Find what the address names. Raises Http404."""
+        """Load the objects that the URL names. Raises Http404."""
 
     def form(self, *data: Any) -> forms.Form:
         return NoteForm(*data)
 
     @abstractmethod
     def title(self) -> str:
-        """Return what the person is about to do."""
+        """Return the title, which says what the person is about to do."""
 
     def lines(self) -> list[str]:
         """Return what the person should know before the change."""
@@ -83,7 +83,7 @@ class ChangeView(ABC, View):
 
     @abstractmethod
     def change(self, form: forms.Form, author: Author) -> str:
-        """Carry the command out and return what was done. Raises ListRefused."""
+        """Carry out the command and return a sentence about the outcome. Raises ListRefused."""
 
     def back(self) -> str:
         return reverse("lists")
@@ -123,7 +123,7 @@ class CreateView(ChangeView):
 
 
 class OneListView(ChangeView):
-    """A change of the list that the address names."""
+    """A change to the list that the URL names."""
 
     found: RiskList
 
@@ -143,7 +143,7 @@ class OneListView(ChangeView):
 
 
 class AddView(OneListView):
-    """Add a typed value. Cards are added on the page of a payment, because nobody knows fingerprints."""
+    """Add a typed value. Cards are added from a payment, because nobody knows fingerprints."""
 
     button = "Add"
 
@@ -211,7 +211,7 @@ class ArchiveView(OneListView):
 
 
 class FromPaymentView(ChangeView):
-    """Add the card, the customer, the country or the reference of a payment to a list."""
+    """Add a payment's card, customer, country or reference to a list."""
 
     button = "Add"
     payment: Payment

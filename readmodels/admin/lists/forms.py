@@ -1,4 +1,4 @@
-"""The forms of lists."""
+"""The forms for lists."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
@@ -26,7 +26,7 @@ def _text(**attributes: str) -> UnfoldAdminTextInputWidget:
 
 
 class NoteForm(forms.Form):
-    """A note, which all changes need."""
+    """The note that every change needs."""
 
     note = StoredTextField(
         max_length=LONGEST_NOTE,
@@ -53,7 +53,7 @@ class CreateForm(NoteForm):
 
 
 class ExpiringForm(NoteForm):
-    """A note, and the last day on which the entry counts."""
+    """A note, and the last day on which the entry is valid."""
 
     expires = forms.CharField(
         required=False,
@@ -90,7 +90,7 @@ class AddForm(ExpiringForm):
 
 
 class FromPaymentForm(ExpiringForm):
-    """The list that takes a part of the payment. Its type decides which part."""
+    """The list to add to. Its type decides which part of the payment is added."""
 
     field_order = ("to", "reference_prefix", "expires", "note")
     to = forms.ChoiceField(label="List", widget=UnfoldAdminSelectWidget)
@@ -109,9 +109,9 @@ class FromPaymentForm(ExpiringForm):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Offer `lists`, the names of lists by the label of what they take.
+        """Offer `lists`: names of lists, grouped by the label of the item that they contain.
 
-        `prefix_lists` are those that take a prefix of `reference`.
+        `prefix_lists` are the lists that contain prefixes of references.
         """
         super().__init__(*args, **kwargs)
         groups = [(label, [(name, name) for name in names]) for label, names in lists.items()]

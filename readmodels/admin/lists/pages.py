@@ -43,7 +43,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def entries(request: HttpRequest, name: str) -> HttpResponse:
-    """Show a list and a page of its entries, or the entry that was searched for."""
+    """Show a list with one page of its entries, or with the entry that was searched for."""
     _check_access(request)
     found = find(name)
     item = Item(found.item)

@@ -1,4 +1,4 @@
-"""How entries of lists are shown: with names and links instead of hashes and ids."""
+"""Display list entries with names and links instead of hashes and ids."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -79,7 +79,7 @@ def _value(entry: Entry, item: Item, customers: dict[UUID, Customer]) -> str:
 
 
 def card(entry: Entry) -> str:
-    """Return the brand and the last digits of a card, "" if they are not known."""
+    """Return the brand and last digits of the entry's card, or "" if they are unknown."""
     if not entry.card_brand:
         return ""
     return labels.card_label(
@@ -88,7 +88,7 @@ def card(entry: Entry) -> str:
 
 
 def searched_keys(item: Item, term: str) -> list[str]:
-    """Return the keys that a search term stands for. Customers are found by reference or id."""
+    """Return the keys that a search term can mean. Customers are found by reference or id."""
     values: Iterable[str] = [term]
     if item is Item.CUSTOMER:
         clients = Client.objects.values_list("pk", flat=True)
@@ -105,7 +105,7 @@ def _keys(item: Item, values: Iterable[str]) -> Iterator[str]:
 
 
 def items_of(payment: Payment, customer: str) -> dict[Item, str]:
-    """Return what of the payment can be added to a list, with its label."""
+    """Return the items of the payment that can be added to a list, with their labels."""
     found = {Item.CUSTOMER: f"Customer {customer}"}
     if payment.card is not None:
         found[Item.CARD] = labels.card_label(payment.card)
