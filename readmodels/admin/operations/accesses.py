@@ -1,4 +1,4 @@
-"""Who saw personal data of which customer, when and for which purpose."""
+"""The record of who saw which customer's personal data, when and for which purpose."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -113,7 +113,7 @@ class PersonalAccessAdmin(BrowsingAdmin):
 
 
 def badge(request: HttpRequest) -> str:
-    """Return the number of people above the limit for the menu, empty if there is none."""
+    """Return the number of people above the limit, to show in the menu, or "" if there are none."""
     if not request.user.has_perm("readmodels.view_personalaccess"):
         return ""
     return str(len(accesses.excessive(timezone.now())) or "")

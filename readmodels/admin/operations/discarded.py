@@ -50,6 +50,6 @@ class DiscardedAdmin(BrowsingAdmin):
         return {row.pk: names.get(row.discarded_by, row.discarded_by) for row in rows}
 
     def places(self, text: str) -> Iterator[Place]:
-        """Search by payment. No index is needed: people make every row, so there are few."""
+        """Search by payment. No index is needed: people create every row, so there are few."""
         if payment_id := as_uuid(text):
             yield exact("payment id", aggregate_id=payment_id)

@@ -1,6 +1,6 @@
 """The event log: a list of events, and one event as the log stores it.
 
-The list reads `EventIndex`. Each of its indexes ends in the list's order, so that no filter needs a sort.
+The list reads `EventIndex`. Each of its indexes ends in the list's order: no filter needs a sort.
 The page of one event reads the row of the log itself.
 """
 
@@ -42,9 +42,9 @@ _CUSTOMER_EVENTS: Final = {event.event_type for event in CUSTOMER_EVENT_CLASSES}
 
 
 class ActorFilter(TypedFilter):
-    """Events by one actor: an actor id like staff:7, a user name, or the name of a person or a client.
+    """Filter by one actor, because several would need a sort.
 
-    Several actors at a time would need a sort.
+    It accepts an actor id like staff:7, a user name, or the name of a person or a client.
     """
 
     title = "actor"
@@ -66,7 +66,7 @@ class CorrelationFilter(TypedFilter):
     parameter_name = "correlation_id"
 
     def spelled(self, typed: str) -> str:
-        return str(as_uuid(typed) or typed)  # we store ids in lower case
+        return str(as_uuid(typed) or typed)  # ids are stored in lower case
 
 
 class PaymentFilter(TypedFilter):
@@ -130,7 +130,7 @@ class EventAdmin(BrowsingAdmin):
             yield exact("position", position=int(text))
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show one event from the log, which has it earlier than the index."""
+        """Show one event. It is read from the log, because the index gets it later."""
         if not request.user.has_perm("events.view_event"):
             raise PermissionDenied
         found = Event.objects.filter(pk=int(object_id)) if _is_position(object_id) else None
@@ -178,7 +178,10 @@ def _subject(event: EventIndex | Event) -> str:
 
 
 def _actor_ids(name: str) -> list[str]:
-    """Return the actor ids of those with the name: an actor id, a user name, a name as shown, a client's."""
+    """Return the ids of the actors that `name` means.
+
+    It is an actor id, a user name, a displayed name, or the name of a client.
+    """
     if ":" in name:
         return [name]
     users = get_user_model().objects.only("pk").order_by("pk")
@@ -193,7 +196,7 @@ def _actor_ids(name: str) -> list[str]:
 
 
 def _position(event: Event, version: int) -> int | None:
-    """Return the position of another event of the same stream, None if there is none."""
+    """Return the position of the event at `version` in the same stream, None if there is none."""
     found = Event.objects.filter(aggregate_id=event.aggregate_id, version=version)
     return found.values_list("position", flat=True).first()
 

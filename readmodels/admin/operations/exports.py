@@ -25,7 +25,7 @@ _COLORS = {
 
 
 class PersonFilter(ActorFilter):
-    """Exports by one person: an actor id, a user name or a name."""
+    """Filter by one person, given as an actor id, a user name or a name."""
 
     title = "person"
     parameter_name = "requested_by"

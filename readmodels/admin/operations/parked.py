@@ -53,7 +53,7 @@ class ParkedAdmin(BrowsingAdmin):
         return rows.defer("traceback")
 
     def places(self, text: str) -> Iterator[Place]:
-        """Search by payment. All projections are named, because the unique index starts with them."""
+        """Search by payment. Name all projections, because the unique index starts with them."""
         if payment_id := as_uuid(text):
             columns: dict[str, list[Any]] = {
                 "projection": list(PROJECTIONS),
@@ -69,7 +69,7 @@ class ParkedAdmin(BrowsingAdmin):
         return [*repairs, *super().get_urls()]
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show one event, or the list if the event was repaired in the meantime."""
+        """Show one event, or return to the list if the event is no longer parked."""
         row = self.get_object(request, object_id)
         if row is None:
             messages.info(request, "This event is no longer parked.")

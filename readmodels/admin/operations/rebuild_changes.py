@@ -1,4 +1,4 @@
-"""Start a rebuild, confirm its report, cancel it or start it again. Use cases record who did it."""
+"""Start, confirm, cancel or restart a rebuild. The use cases record who did it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -71,7 +71,7 @@ class StartView(View):
         except requests.AnotherRun as error:
             if other := requests.active():
                 return _to_running(request, other)
-            form.add_error(None, str(error))  # it has just ended
+            form.add_error(None, str(error))  # the other run has just ended
             return self._page(request, form)
         messages.success(request, "Requested. Nothing is swapped before you confirm the report.")
         return to_page(run.pk)
@@ -95,7 +95,7 @@ class StartView(View):
 
 
 class RunView(ABC, View):
-    """A button of the page of a run. `command` names it."""
+    """A button on the page of a run. `command` names it."""
 
     admin: Any = None
     command: ClassVar[str]
@@ -121,7 +121,7 @@ class RunView(ABC, View):
 
     @abstractmethod
     def change(self, request: HttpRequest, run_id: UUID) -> None:
-        """Carry the command out. Raises UnknownRun, WrongState, AnotherRun, ReportChanged."""
+        """Carry out the command. Raises UnknownRun, WrongState, AnotherRun and ReportChanged."""
 
 
 class CancelView(RunView):
@@ -141,7 +141,7 @@ class RestartView(RunView):
 
 
 class ConfirmView(RunView):
-    """Ask for confirmation of the report that was read, then swap."""
+    """Ask the person to confirm the report that they read, then request the swap."""
 
     command = "confirm"
     done = "Confirmed. The tables are swapped in if the report still holds."

@@ -1,4 +1,4 @@
-"""What the page of a rebuild shows: the headline, the differences and the steps."""
+"""The texts on the page of a rebuild: the headline, the differences and the steps."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -30,7 +30,7 @@ _SHORT: Final = 12  # digits of a digest
 
 
 class Step(Struct, frozen=True):
-    """A line of the history of a run."""
+    """A line in the history of a run."""
 
     title: str
     icon: str
@@ -43,7 +43,7 @@ class Step(Struct, frozen=True):
 class Table(Struct, frozen=True):
     """How the tables of a projection differ.
 
-    `rows` are (key, column, live value, rebuilt value), `sums` (name, live, rebuilt).
+    `rows` contains (key, column, live value, rebuilt value), `sums` (name, live, rebuilt).
     """
 
     projection: str
@@ -59,7 +59,7 @@ def state(run: RebuildRun, at: datetime) -> str:
 
 
 def headline(run: RebuildRun, comparisons: Sequence[Comparison], at: datetime) -> str:
-    """Return the state in a sentence, with the next step."""
+    """Return a sentence with the state and the next step."""
     if run.is_stalled(at):
         return "Stalled: its worker has ended. Nothing was changed. Start it again, or cancel it."
     match RunState(run.state):
@@ -88,7 +88,7 @@ def differing(comparisons: Sequence[Comparison]) -> list[Table]:
 
 
 def equal(comparisons: Sequence[Comparison]) -> list[tuple[str, str]]:
-    """Return the projections without differences, and how many rows each has."""
+    """Return the projections without differences, each with its number of rows."""
     return [(each.projection, _rows(each.live_rows)) for each in comparisons if each.same]
 
 

@@ -1,4 +1,4 @@
-"""The list of rebuilds, and the page of one: its progress, its report and its steps."""
+"""The list of rebuilds, and the page of each with its progress, report and steps."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
@@ -72,7 +72,7 @@ class RebuildAdmin(BrowsingAdmin):
         return fragments.foreign_text(row.details)
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, str]:
-        """Return the names of those who asked."""
+        """Return the names of those who requested the rebuilds."""
         names = labels.people(row.requested_by for row in rows)
         return {row.pk: names.get(row.requested_by, row.requested_by) for row in rows}
 
@@ -95,7 +95,7 @@ class RebuildAdmin(BrowsingAdmin):
         return super().changelist_view(request, shown)
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show one run. While it is active, the page loads itself again, without scripts."""
+        """Show one run. While it is active, the page reloads itself without scripts."""
         run_id = as_uuid(object_id)
         if run_id is None:
             raise Http404("There is no such rebuild.")

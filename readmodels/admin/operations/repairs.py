@@ -1,4 +1,4 @@
-"""The buttons of a parked event's page: retry and discard.
+"""The buttons on a parked event's page: retry and discard.
 
 They are separate views, because Django's change form would hold a transaction open during the repair.
 """
@@ -47,7 +47,7 @@ class Busy(Exception):
 
 
 class RepairView(View):
-    """Common part of the repairs. `row` is the parked event of the page."""
+    """Base class of the repairs. `row` is the parked event on the page."""
 
     admin: Any = None
     row: ParkedEvent
@@ -80,7 +80,7 @@ class RepairView(View):
                 )
                 return to_list()
             messages.warning(request, f"{left:,} events of this payment are still parked.")
-        # An event that was parked again has a new row.
+        # The retried event may have been parked again, with a new row.
         again = ParkedEvent.objects.filter(
             projection=self.row.projection, aggregate_id=self.row.aggregate_id
         )
@@ -99,7 +99,7 @@ class RetryView(RepairView):
 
 
 class DiscardView(RepairView):
-    """Ask for a reason, then discard the event. Only events that failed themselves can be discarded."""
+    """Ask for a reason, then discard the event. It must have failed itself, not only wait."""
 
     keeps: ClassVar = ("reason",)
     http_method_names = ["get", "post"]
@@ -156,7 +156,7 @@ def _to(row: ParkedEvent) -> HttpResponseRedirect:
 
 @contextmanager
 def _short_lock_timeout() -> Iterator[None]:
-    """Limit the wait for a checkpoint to a few seconds, unlike in a command. Raises Busy."""
+    """Limit the wait for a checkpoint to a few seconds. Commands wait longer. Raises Busy."""
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
