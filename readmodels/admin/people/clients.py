@@ -46,7 +46,7 @@ class KeyInline(TabularInline):
     def created(self, row: ApiKey) -> str:
         return times.moment(row.created_at)
 
-    # Rendered here, because unfold makes labels in lists only, not in inlines.
+    # Rendered here, because unfold renders labels in lists but not in inlines.
     @display(description="State")
     def state(self, row: ApiKey) -> str:
         return fragments.badges_html(_state(row))

@@ -1,6 +1,6 @@
-"""The buttons of a customer's page: edit the details, block, unblock and erase.
+"""The buttons on a customer's page: edit the details, block, unblock and erase.
 
-They are separate views, because Django's change form would write both names into its own log.
+They are separate views, because Django's change form would log the old and the new name.
 """
 
 from abc import ABC, abstractmethod
@@ -29,7 +29,7 @@ from readmodels.admin.base.text_field import StoredTextField
 
 
 class RenameForm(forms.Form):
-    """The details. Hidden fields carry the values that were shown, to find what was changed."""
+    """The contact details. Hidden fields hold the values shown, so that changes can be detected."""
 
     name = forms.CharField(
         required=False,
@@ -89,7 +89,7 @@ class EraseForm(forms.Form):
 
 
 class ChangeView(ABC, View):
-    """A page with a form, and the command that the form gives. `customer` is its subject."""
+    """A page with a form, and the command that the form sends for `customer`."""
 
     admin: Any = None
     keeps: ClassVar = (
@@ -129,7 +129,7 @@ class ChangeView(ABC, View):
         try:
             self.change(customer_id, form, requests.actor(request))
         except CustomerError as error:
-            # Show the form again with what was typed.
+            # Show the form again with the typed text.
             form.add_error(None, _sentence(error))
             return self._page(request, form, status=409)
         # Do not name the customer: messages may be stored in the session.
@@ -141,7 +141,7 @@ class ChangeView(ABC, View):
 
     @abstractmethod
     def change(self, customer_id: UUID, form: forms.Form, by: str) -> None:
-        """Carry the command out. `by` is an actor id. Raises CustomerError."""
+        """Carry out the command. `by` is an actor id. Raises CustomerError."""
 
     def _page(self, request: HttpRequest, form: forms.Form, *, status: int = 200) -> HttpResponse:
         page: HttpResponse = self.admin.page(
@@ -165,13 +165,13 @@ class RenameView(ChangeView):
     done = "Details saved."
 
     def get(self, request: HttpRequest, customer_id: UUID) -> HttpResponse:
-        """Show the form, which has the present values, only while the customer is revealed."""
+        """Show the form only while the customer is revealed, because it has the current values."""
         if shown.shown_until(request, self.customer, at=timezone.now()) is None:
             return HttpResponseRedirect(shown.reveal_url(self.customer, request))
         return super().get(request, customer_id)
 
     def _page(self, request: HttpRequest, form: forms.Form, *, status: int = 200) -> HttpResponse:
-        """Show a form that was sent after the reveal has ended with what was typed alone."""
+        """Show the form again. If the reveal has ended, show only the values that were typed."""
         if form.is_bound and shown.shown_until(request, self.customer, at=timezone.now()) is None:
             form = _typed(form)
             messages.info(request, "The reveal has ended. Empty fields stay unchanged.")
@@ -184,7 +184,7 @@ class RenameView(ChangeView):
 
 
 def _typed(form: forms.Form) -> RenameForm:
-    """Return a form of the changed fields with the refusals. All other values had been revealed."""
+    """Return a form with the changed fields and the refusals, without the revealed values."""
     typed = RenameForm({field: form.data.get(field, "") for field in form.changed_data})
     for refusal in form.non_field_errors():
         typed.add_error(None, refusal)
@@ -243,7 +243,7 @@ class EraseView(ChangeView):
         )
         try:
             for _ in steps:
-                pass  # each step erases when it is asked for
+                pass  # advancing the iterator erases
         except erasure.ReasonNamesCustomer as error:
             raise CustomerError(f"Change the reason. {error}") from error
 

@@ -1,4 +1,4 @@
-"""Customers: their names and contact details, and who blocked them and why."""
+"""Customers: their names, their contact details, and who blocked them and why."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -117,7 +117,7 @@ class CustomerAdmin(BrowsingAdmin):
 
 
 def _accesses_url(customer: Customer) -> str:
-    """Return the address of the list of those who saw the customer's data."""
+    """Return the URL of the list of accesses to the customer's data."""
     address = reverse("admin:readmodels_personalaccess_changelist")
     return f"{address}?{urlencode({'customer': str(customer.pk)})}"
 

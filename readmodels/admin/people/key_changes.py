@@ -30,7 +30,7 @@ _NUMBER: Final = {"autocomplete": "off", "inputmode": "numeric"}
 
 
 class NewKeyForm(forms.Form):
-    """The fields of a new key. `id` becomes its id, so that sending the form again creates no second key."""
+    """The fields of a new key. `id` becomes the key's id: a repeated form creates no second key."""
 
     id = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
     label = StoredTextField(
@@ -71,7 +71,7 @@ class RotateForm(forms.Form):
 
 
 class _KeyView(View):
-    """Common part of the pages."""
+    """Base class of the pages."""
 
     admin: Any = None
     http_method_names = ["get", "post"]
@@ -90,7 +90,7 @@ class _KeyView(View):
         return found
 
     def new_key_page(self, request: HttpRequest, key: ApiKey, text: str) -> HttpResponse:
-        """Show a new key. No later page shows it. As for every page, browsers store none of it."""
+        """Show a new key. No later page shows it, and browsers store no page of the back office."""
         return self.page(request, "new_key", key.client, title="New key", key=key, text=text)
 
 
@@ -121,7 +121,7 @@ class CreateView(_KeyView):
             key, text = keys.create(
                 client,
                 scopes,
-                # Nobody can create a key that decides as another person.
+                # A key with scopes of staff acts as its creator, never as another person.
                 staff_id=actors.staff_pk(by) if OF_STAFF & set(scopes) else None,
                 expires_at=form.expires_at(now),
                 label=form.cleaned_data["label"],

@@ -1,4 +1,4 @@
-"""The page that reveals a customer's personal data to the session, for a purpose that it asks for."""
+"""The page that asks for a purpose, then reveals a customer's personal data to the session."""
 
 from typing import Any, ClassVar
 from uuid import UUID, uuid4
@@ -23,7 +23,7 @@ from readmodels.admin.base.text_field import StoredTextField
 
 
 class RevealForm(forms.Form):
-    """The purpose. `key` lets a form that is sent twice reveal once."""
+    """The purpose of the reveal. With the same `key`, a double click records one reveal."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
     purpose = forms.ChoiceField(
@@ -81,7 +81,7 @@ class RevealView(View):
         return HttpResponseRedirect(self._back(request))
 
     def _back(self, request: HttpRequest) -> str:
-        """Return the page that asked, or else the page of the customer."""
+        """Return the URL of the page that asked, or else of the customer's page."""
         if pages.NEXT in request.GET:
             return asking.target(request)
         return reverse("admin:customers_customer_change", args=[self.customer.pk])

@@ -1,4 +1,4 @@
-"""The sign-ins and the failed sign-ins, as django-axes records them."""
+"""Successful and failed sign-ins, as django-axes records them."""
 
 from typing import Any, ClassVar
 
@@ -18,7 +18,7 @@ class NameFilter(TypedFilter):
 
 
 class _Recorded(BrowsingAdmin):
-    """Common part of both lists. Rows never change, except for the time of signing out."""
+    """Base class of both lists. Rows never change, except that a sign-out adds its time."""
 
     title: ClassVar[str]
     change_list_template = "backoffice/sign_ins.html"

@@ -1,6 +1,6 @@
 """Staff: who has an account and which role, and the record of every change.
 
-An account that permanent records name can only be deactivated.
+An account that is named in permanent records can only be deactivated.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,7 +29,7 @@ SUPERUSER = "superuser"
 _MOST_CHANGES = 50
 _STATES = (("active", "Active"), ("deactivated", "Deactivated"))
 
-for model in (User, Group):  # groups are the roles of readmodels.roles, which `migrate` applies
+for model in (User, Group):  # `migrate` sets the groups: readmodels.roles has them
     admin.site.unregister(model)
 
 
@@ -118,7 +118,7 @@ class StaffAdmin(BrowsingAdmin):
         return super().changelist_view(request, {**may, **(extra_context or {})})
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show one person, with the buttons for those who manage staff, and the record of changes."""
+        """Show one person with the changes to the account. Those who manage staff get buttons."""
         person = self.get_object(request, object_id)
         if person is None:
             raise Http404(f"There is no account {object_id}.")
@@ -146,7 +146,7 @@ def roles_of(user: User) -> list[str]:
 
 
 def is_in_evidence(user: User) -> bool:
-    """Return whether the database refuses to delete the user, by the trigger's own function."""
+    """Return whether the database would refuse to delete the user, as its trigger decides."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT staff_is_in_evidence(%s)", [user.pk])
         (found,) = cursor.fetchone()
@@ -154,7 +154,7 @@ def is_in_evidence(user: User) -> bool:
 
 
 def described(rows: QuerySet[StaffChange]) -> Iterator[dict[str, Any]]:
-    """Yield the changes for people, with the names of those who made them."""
+    """Yield the changes as text, with the names of those who made them."""
     found = list(rows)
     names = labels.people(row.by for row in found)
     for row in found:
@@ -184,7 +184,7 @@ class PersonFilter(TypedFilter):
 
 @admin.register(StaffChange)
 class StaffChangeAdmin(BrowsingAdmin):
-    """The record of all accounts: who held which role when."""
+    """The changes to all accounts, which show who held which role when."""
 
     keyset: ClassVar = ("at", "id")
     list_title = "Staff changes"

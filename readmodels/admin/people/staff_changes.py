@@ -30,7 +30,7 @@ def _made_password() -> str:
 
 @method_decorator([sensitive_post_parameters("password"), never_cache], name="dispatch")
 class _StaffView(View):
-    """Common part of the pages."""
+    """Base class of the pages."""
 
     http_method_names = ["get", "post"]
     admin: Any = None
@@ -63,7 +63,7 @@ class _StaffView(View):
         return page
 
     def password_page(self, request: HttpRequest, person: User, password: str) -> HttpResponse:
-        """Show a password that the server made. No later page shows it."""
+        """Show a password that the server generated. No later page shows it."""
         page: HttpResponse = self.admin.page(
             request,
             "backoffice/staff/password.html",
@@ -110,7 +110,7 @@ class AddView(_StaffView):
 
 
 class _ChangeView(_StaffView, ABC):
-    """Common part of the pages that change one account."""
+    """Base class of the pages that change one account."""
 
     title: ClassVar[str]
     button: ClassVar[str] = "Save"
@@ -187,7 +187,7 @@ class PasswordView(_ChangeView):
 
 
 class _ConfirmView(_ChangeView):
-    """A change without fields, which a page asks to confirm."""
+    """A change without fields. Its page asks for confirmation."""
 
     form_class = forms.Form
     lines: ClassVar[tuple[str, ...]] = ()

@@ -1,4 +1,4 @@
-"""The forms of staff accounts. The use cases check the values: see readmodels.staff.changes."""
+"""The forms for staff accounts. The use cases in readmodels.staff.changes check the values."""
 
 from django import forms
 from unfold.widgets import (
