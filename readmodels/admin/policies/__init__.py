@@ -1,4 +1,5 @@
-"""The screens of risk policies.
+"""The screens for risk policies.
 
-They read the log itself, because the evidence of an approval must not lag. The log holds few policies.
+They read the log itself, because the evidence for an approval must not lag. There are few
+policies, so this is fast.
 """

@@ -1,4 +1,4 @@
-"""The backtests of a policy on its page, and the attached one as its event has it."""
+"""The backtests on a policy's page, and the attached backtest as its event records it."""
 
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ def of_policy(request: HttpRequest, policy_id: str) -> dict[str, Any]:
 
 
 def attached(found: RegisteredPolicy) -> dict[str, Any]:
-    """Return what the event of the attached backtest says, for the approver."""
+    """Return the facts that the event of the attached backtest records, for the approver."""
     backtest = found.backtest
     if backtest is None or found.backtest_attached_by is None:
         return {"attached": None, "needs_backtest": settings.POLICY_NEEDS_BACKTEST}

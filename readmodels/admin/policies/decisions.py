@@ -1,4 +1,4 @@
-"""The approval of a proposed policy, which asks for confirmation, and its withdrawal."""
+"""Approve a proposed policy after a confirmation, or withdraw it."""
 
 from typing import Final
 
@@ -25,13 +25,13 @@ from readmodels.admin.policies import backtests
 from readmodels.admin.policies.register import dispatch, find_policy, page
 from readmodels.policies.differences import differences
 
-# Fields of the form and of the command: what the approver saw.
+# Fields of the form and of the command, which record what the approver saw.
 _SEEN: Final = ("compared_with", "backtest_seen")
 
 
 @require_http_methods(["GET", "POST"])
 def approve(request: HttpRequest, policy_id: str) -> HttpResponse:
-    """Show what the approval changes, and approve what was shown."""
+    """Show what the approval would change, and approve exactly that."""
     if not permissions.holds(request.user, permissions.MANAGE_POLICIES):
         raise PermissionDenied
     register = policies.register()

@@ -1,7 +1,7 @@
-"""A policy as it stands in the form: the texts that a person typed, valid or not.
+"""A policy as typed in the form: texts that may be invalid.
 
-A path leads to a text: ("rules", 0, "when", 1, "limits", 2, "amount"). Joined by dashes it is the name of the
-form's field.
+A path such as ("rules", 0, "when", 1, "limits", 2, "amount") leads to a text. Joined with hyphens,
+it is the name of the form's field.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Amount:
 
 @dataclass
 class Condition:
-    """`values` has a text for each field, a list of texts for choices, or a list of amounts."""
+    """A condition. A value is a text, a list of texts for choices, or a list of amounts."""
 
     tag: str
     values: dict[str, Any]
@@ -38,7 +38,7 @@ class Condition:
 
 @dataclass
 class DraftRule:
-    """`adding` is the type of condition that is chosen, but not yet added."""
+    """A rule. `adding` is the type of condition that was chosen but not yet added."""
 
     reason: str = ""
     points: str = ""
@@ -61,7 +61,7 @@ def field_name(path: Path) -> str:
 
 
 def draft_of(document: PolicyDocument, *, name: str = "", comment: str = "") -> Draft:
-    """Return the form's texts for a document."""
+    """Return the form's texts for an existing document."""
     numbers = {each: getattr(document, each) for each in NUMBERS}
     return Draft(
         name=name,
@@ -110,7 +110,7 @@ def _amounts(limits: Limits) -> list[Amount]:
 
 
 def read(sent: Mapping[str, str]) -> Draft:
-    """Return the draft that the form sent. Unknown fields are ignored."""
+    """Return the draft from the sent form. Unknown fields are ignored."""
     tree = _tree(sent)
     return Draft(
         name=_leaf(tree, "name"),
@@ -122,7 +122,7 @@ def read(sent: Mapping[str, str]) -> Draft:
 
 
 def _tree(sent: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields as nested dictionaries, by the parts of their names."""
+    """Return the fields as nested dictionaries, keyed by the parts of their names."""
     tree: dict[str, Any] = {}
     for name, value in sent.items():
         *parents, last = name.split("-")
@@ -140,7 +140,7 @@ def _leaf(node: Mapping[str, Any], name: str) -> str:
 
 
 def _items(node: Any) -> list[dict[str, Any]]:
-    """Return the numbered children in the order of the form."""
+    """Return the numbered children in the order in which the form sent them."""
     found = node.values() if isinstance(node, dict) else ()
     return [each for each in found if isinstance(each, dict)]
 
@@ -174,7 +174,7 @@ def _read_amounts(node: Any) -> list[Amount]:
 
 
 def add(draft: Draft, path: Path) -> Path | None:
-    """Add an item to the list at `path`. Return the path of the item, None if there is no such list."""
+    """Add an item to the list at `path`. Return the item's path, None if there is no such list."""
     found = _list_at(draft, path)
     match path:
         case _ if found is None:
@@ -203,7 +203,7 @@ def remove(draft: Draft, path: Path) -> bool:
 
 
 def new_condition(draft: Draft, tag: str) -> Condition:
-    """Return a condition without texts, but with a row for each currency that needs a limit."""
+    """Return a condition with empty texts, and a row for each currency that needs a limit."""
     currencies = [each.currency for each in draft.limits["review_over"]]
     values: dict[str, Any] = {}
     for name, annotation in fields_of(tag).items():

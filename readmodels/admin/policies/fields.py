@@ -1,6 +1,6 @@
-"""The fields of the form of a policy with their labels, values, choices and errors, for the templates.
+"""The fields of a policy's form for templates, with their labels, values, choices and errors.
 
-The fields of conditions follow from their structs: `kinds` has the kind of each, `texts` its labels.
+The structs of conditions determine their fields: `kinds` has the kind of each, `texts` its label.
 """
 
 from collections.abc import Iterable, Sequence
@@ -57,7 +57,7 @@ class AmountFields(Part):
 
 @dataclass
 class AmountsFields(Part):
-    """The amounts of a limit, one row for each currency."""
+    """The amounts of a limit, with one row for each currency."""
 
     label: str = ""
     help: str = ""
@@ -75,7 +75,7 @@ class ConditionFields(Part):
 
 @dataclass
 class RuleFields(Part):
-    """`open` is whether the rule's fields show, and not only its sentence."""
+    """A rule. `open` is whether its fields are shown, not only its sentence."""
 
     label: str = ""
     sentence: str = ""
@@ -89,8 +89,8 @@ class RuleFields(Part):
 class FormFields:
     """All fields of a draft. `lists` are the names of the lists in use.
 
-    `focus` is the path of the part that gets the keyboard's focus. That of a button that adds to a list is
-    the path of the list after "add".
+    `focus` is the path of the part that gets the keyboard focus. For a button that adds to a list,
+    the path is "add" and the path of the list.
     """
 
     def __init__(
@@ -138,13 +138,13 @@ class FormFields:
             each.open = each.path in shown
 
     def _closest(self, path: Path) -> Path:
-        """Return the path of the part that can show an error, () if there is none."""
+        """Return the path of the nearest part that can show an error, or () if there is none."""
         while path and path not in self.parts:
             path = path[:-1]
         return path
 
     def _place(self, path: Path, message: str) -> tuple[str, str, str]:
-        """Add the error to the part at `path`. Return its id, its title and the message."""
+        """Add the error to the part at `path`. Return the part's name, its title, the message."""
         if path not in self.parts:
             return "", "", message
         part = self.parts[path]
@@ -261,7 +261,7 @@ class FormFields:
                 ]
             case Kind.LIST:
                 found = self._field(path, text, value, title=title, kind="select")
-                # An archived list stays visible, with its error.
+                # A chosen list stays in the choices even if it is archived. An error explains this.
                 names = dict.fromkeys(["", value, *self.lists])
                 found.choices = [(each, each or "Choose a list", each == value) for each in names]
             case Kind.CHOICES:
@@ -274,7 +274,7 @@ class FormFields:
 
 
 def _chosen_first(annotation: Any, chosen: list[str]) -> list[tuple[str, str, bool]]:
-    """Return the choices. The chosen ones keep their order, so that the policy keeps its id."""
+    """Return the choices, chosen ones first. Their order is kept: the policy's id depends on it."""
     known = {str(each): each for each in choices_of(annotation)}
     first = [each for each in chosen if each in known]
     rest = [each for each in known if each not in first]
@@ -282,7 +282,7 @@ def _chosen_first(annotation: Any, chosen: list[str]) -> list[tuple[str, str, bo
 
 
 def _sentence(written: dict[str, Any]) -> str:
-    """Return what the rule does, or nothing while it is not complete."""
+    """Return a sentence about what the rule does, or "" while the rule is incomplete."""
     try:
         return texts.rule(msgspec.convert(written, Rule))
     except (msgspec.ValidationError, MoneyError):

@@ -1,4 +1,4 @@
-"""The kinds of fields of a condition: how the form shows, reads and writes a value, by its type."""
+"""The kinds of a condition's fields. They decide how the form shows, reads and writes values."""
 
 from enum import Enum, StrEnum, auto
 from typing import Any, get_args, get_origin
@@ -17,7 +17,7 @@ class Kind(Enum):
     NUMBER = auto()
     TEXT = auto()
     TEXTS = auto()  # separated by commas
-    JSON = auto()  # a type that the form does not know: a test fails, the page works
+    JSON = auto()  # a type that the form does not know: the page works, but a test fails
 
 
 def kind_of(annotation: Any) -> Kind:
@@ -41,7 +41,7 @@ def kind_of(annotation: Any) -> Kind:
 
 
 def fields_of(tag: str) -> dict[str, Any]:
-    """Return the types of the fields of a condition by name, none for an unknown type of condition."""
+    """Return the type of each field of a condition, {} for an unknown type of condition."""
     condition = CONDITION_TYPES.get(tag)
     if condition is None:
         return {}

@@ -1,4 +1,4 @@
-"""The page on which a risk manager writes and proposes a policy, in a form or as JSON."""
+"""The page where a risk manager writes and proposes a policy, in a form or as JSON."""
 
 import json
 import re
@@ -32,7 +32,7 @@ from readmodels.policies.differences import differences
 _INDEX: Final = re.compile("[0-9]{1,5}")
 _NO_CONDITION: Final = "Choose the type of the condition first."
 _TITLE: Final = "Propose a risk policy"
-# More would not fit into one request: see DATA_UPLOAD_MAX_MEMORY_SIZE.
+# More parts might exceed the size of a request: see DATA_UPLOAD_MAX_MEMORY_SIZE.
 _MOST_PARTS: Final = 3_000
 _TOO_LARGE: Final = "This policy is too large for the form. Edit it as JSON."
 
@@ -40,8 +40,8 @@ _TOO_LARGE: Final = "This policy is too large for the form. Edit it as JSON."
 class ProposeView(View):
     """Edit, preview and propose a policy.
 
-    The form starts as the policy `?policy=ID`, or as the active one. A request with the field `document` is
-    of the JSON editor. The buttons `json` and `form` switch between both.
+    The form starts with the policy in `?policy=ID`, or with the active one. Only the JSON editor
+    sends the field `document`. The buttons `json` and `form` switch between the two editors.
     """
 
     keeps: ClassVar = kept_text.ALL_FIELDS
@@ -89,7 +89,7 @@ class ProposeView(View):
             return self._form(request, draft, [((), refusals.describe_policy(error))])
 
     def _change(self, request: HttpRequest, draft: Draft, change: str) -> HttpResponse:
-        """Add or remove a rule, a condition or an amount, as the value of the button says."""
+        """Add or remove a rule, a condition or an amount. `change` is the value of the button."""
         verb, _, name = change.partition(" ")
         path: Path = tuple(
             int(each) if _INDEX.fullmatch(each) else each for each in name.split("-")
@@ -129,7 +129,7 @@ class ProposeView(View):
         )
 
     def _switch_to_json(self, request: HttpRequest, draft: Draft) -> HttpResponse:
-        """Show the JSON of the form. Raises InvalidDraft if a text cannot be written as JSON."""
+        """Show the form's content as JSON. Raises InvalidDraft if JSON cannot hold a text."""
         document, faults = writing.write(draft)
         if faults:
             raise InvalidDraft(*faults)
@@ -137,7 +137,7 @@ class ProposeView(View):
 
     def _post_json(self, request: HttpRequest, *, restored: bool) -> HttpResponse:
         text = request.POST["document"]
-        draft = drafts.read(request.POST)  # its name and comment
+        draft = drafts.read(request.POST)  # has the name and the comment
         if restored:
             return self._json(request, text, draft)
         try:
@@ -201,7 +201,7 @@ def _compared(preview: RiskPolicy | None) -> dict[str, Any]:
 
 
 def _add_chosen_conditions(draft: Draft) -> None:
-    """Add the conditions that were chosen without pressing their button, so that none is lost."""
+    """Add conditions that were chosen but not added with the button, so that none is lost."""
     for index in range(len(draft.rules)):
         drafts.add(draft, ("rules", index, "when"))
 

@@ -1,4 +1,4 @@
-"""What the screens of risk policies share: the policies of the register, commands, pages."""
+"""Helpers for the screens of risk policies: the register's policies, commands and pages."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The shadow of a policy on its page."""
+"""The latest shadow on a policy's page."""
 
 from typing import Any, Final
 

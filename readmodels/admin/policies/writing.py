@@ -1,7 +1,7 @@
-"""Write the texts of the form as the JSON document of a policy, and find the field of each fault.
+"""Write the form's texts as the JSON document of a policy, and find the field for each fault.
 
-`parsing` is the one validator. Only texts that no document can hold are refused here: a number that is not
-one, an amount that is not one.
+`parsing` is the only validator. This module refuses only texts that a document cannot hold:
+malformed numbers and amounts.
 """
 
 import json
@@ -22,14 +22,14 @@ from readmodels.admin.policies.kinds import Kind, fields_of, kind_of
 from readmodels.policies.texts import DOCUMENT
 
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
-_SHOWN: Final = 40  # characters of a text in its refusal
+_SHOWN: Final = 40  # characters of a refused text in its message
 
 # The path of a field of the form, and what is wrong with its text.
 FieldFault = tuple[Path, str]
 
 
 def faults_of_lists(draft: Draft, error: ListsUnusable) -> list[FieldFault]:
-    """Return the fields that name one of the lists."""
+    """Return a fault for each field that names one of the unusable lists."""
     return [
         (("rules", rule, "when", number, name), str(error))
         for rule, each in enumerate(draft.rules)
@@ -53,7 +53,7 @@ def policy_of(draft: Draft) -> RiskPolicy:
     try:
         policy = parsing.read(json.dumps(document))
     except InvalidPolicy as error:
-        # A text that is not a number is refused twice: keep the sentence for people.
+        # Both this module and `parsing` refuse a text that is not a number. Keep our message.
         known = {_faulty(path) for path, _ in faults}
         also = [(_field_path(draft, each.path), _in_words(each.message)) for each in error.faults]
         faults += [(path, message) for path, message in also if _faulty(path) not in known]
@@ -82,7 +82,7 @@ def texts_of(draft: Draft) -> tuple[str, str]:
 
 
 def write(draft: Draft) -> tuple[dict[str, Any], list[FieldFault]]:
-    """Return the document, and the faults of texts that it cannot hold: these stand in it as typed."""
+    """Return the document and the faults. The document contains invalid texts as typed."""
     writer = _Writer()
     document: dict[str, Any] = {
         "rules": [writer.rule(("rules", index), rule) for index, rule in enumerate(draft.rules)]
@@ -176,12 +176,12 @@ def _limit(text: str, currency: str) -> int:
 
 
 def _faulty(path: Path) -> Path:
-    """Return the path of the row for a field of an amount, or else the path."""
+    """Return the path of the row if `path` is in an amount, otherwise `path`."""
     return path[:-1] if path[-1:] in {("currency",), ("amount",)} else path
 
 
 def _field_path(draft: Draft, path: Path) -> Path:
-    """Return the path of the form's field for a path of the document: amounts are found by currency."""
+    """Return the form's path for a path in the document, where the currency identifies amounts."""
     match path:
         case (str(name), str(currency)) if name in draft.limits:
             return _row(path, draft.limits[name], currency)
@@ -198,7 +198,7 @@ def _row(path: Path, rows: list[Amount], currency: str) -> Path:
 
 
 def _in_words(message: str) -> str:
-    """Replace the names of fields in a message for authors of JSON by the labels of the form."""
+    """Replace the JSON field names in a message with the form's labels."""
     for name, text in DOCUMENT.items():
         message = message.replace(name, f"“{text.label}”")
     return message
