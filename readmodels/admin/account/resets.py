@@ -124,8 +124,12 @@ class DecideView(_ResetView):
         except ResetRefused as error:
             messages.error(request, str(error))
         else:
-            done = "The second factor is reset" if approves else "The request is declined"
-            messages.success(request, f"{done} for {reset.staff}.")
+            done = (
+                f"The second factor is reset for {reset.staff}."
+                if approves
+                else f"The reset request for {reset.staff} was declined."
+            )
+            messages.success(request, done)
         return HttpResponseRedirect(_list())
 
 

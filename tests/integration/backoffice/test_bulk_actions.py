@@ -195,8 +195,8 @@ def test_second_submit_with_another_reason_is_named() -> None:
     answer = confirm(grace, sent | {"reason": "other", "note": "Odd."})
 
     assert (
-        "You already sent this form with other fields. They count for 2 of the payments."
-        in text(answer)
+        "You already sent this form with other values."
+        " For 2 of the payments, the earlier values apply." in text(answer)
     )
     assert {event.data["reason"] for event in events("payment.rejected")} == {"suspected_fraud"}
     assert not Note.objects.exists()

@@ -1,1 +1,1 @@
-"""One action for up to fifty payments of the queue: choose, preview, confirm, see the outcome of each."""
+"""One action for up to fifty payments: choose, preview, confirm, and see each outcome."""

@@ -1,4 +1,4 @@
-"""Which payments a person has chosen in the review queue."""
+"""The payments that a person has chosen in the review queue."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -16,18 +16,18 @@ from readmodels.queries.bounded import bounded
 
 
 class NotChosen(Exception):
-    """The form chooses nothing, or too much. The message names the next step."""
+    """The form chooses no payment, or too many. The message names the next step."""
 
 
 class Choice(Struct, frozen=True):
-    """Payments in the order of the queue. `is_cut` is whether the view has more than these."""
+    """Payments in the order of the queue. `is_cut` is whether the view has more payments."""
 
     payment_ids: Sequence[UUID]
     is_cut: bool = False
 
 
 def chosen(request: HttpRequest) -> Choice:
-    """Return the payments of the form. Raises NotChosen and TooBroad."""
+    """Return the payments that the form chooses. Raises NotChosen and TooBroad."""
     scopes = request.POST.getlist("all")
     if "view" in scopes:
         return _first_of_view(request)
@@ -48,7 +48,7 @@ def _payment_id(value: str) -> UUID:
 
 
 def _first_of_view(request: HttpRequest) -> Choice:
-    """Return the first payments of the view that the address names."""
+    """Return the first payments of the view that the URL names."""
     listing = QueueAdmin(PaymentSummary, admin.site)
     with bounded():
         selection = listing.selection(request, listing.view_of(request.GET))

@@ -30,11 +30,11 @@ class BulkForm(ReasonFields, AssigneeField):
 
     @property
     def chosen_assignee(self) -> str | None:
-        """Return the assignee as the form sends it, None if the action takes none."""
+        """Return the assignee's value in the form, None if the action takes no assignee."""
         return self.data["to"] if self._action.takes_assignee else None
 
     def given(self) -> dict[str, Any]:
-        """Return the fields of the command, without the note."""
+        """Return the values for the command's fields, without the note."""
         given: dict[str, Any] = {}
         if self._action.reasons is not None:
             given["reason"] = self._action.reasons(self.cleaned_data["reason"])
@@ -44,7 +44,7 @@ class BulkForm(ReasonFields, AssigneeField):
 
 
 def assignee_of(chosen: str) -> Assignee:
-    """Return the assignee that a form chose, with the permissions that this person has now."""
+    """Return the assignee chosen in a form, with the person's current permissions."""
     if chosen == NOBODY:
         return Assignee(None)
     user = permissions.staff(chosen)

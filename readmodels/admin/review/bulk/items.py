@@ -20,7 +20,7 @@ from readmodels.admin.review import actions
 from readmodels.admin.review.actions import ANY_ASSIGNEE, Action, Assignee, Person
 from readmodels.admin.review.desk import people_of, why_not
 
-# What happened to a payment after the action, by its name.
+# The participle for each action, by its name.
 PARTICIPLES: Final[Mapping[str, str]] = {
     actions.APPROVE.name: "approved",
     actions.REJECT.name: "rejected",
@@ -32,10 +32,10 @@ PARTICIPLES: Final[Mapping[str, str]] = {
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """A payment, and why the action does not take it.
+    """A payment, and why the bulk action excludes it, if it does.
 
-    `refused` is the refusal that the command would get. `left_out` is why bulk actions leave the payment to
-    its own page, although the command would be accepted there.
+    `refused` is the refusal that the command would get. `left_out` is why the payment needs its own
+    page, where the command can be accepted.
     """
 
     payment: Payment
@@ -101,7 +101,7 @@ def examine(
 
 
 def totals(items: Iterable[Item]) -> list[tuple[str, int, str]]:
-    """Return the currency, the number and the sum of the payments, by currency."""
+    """Return a currency with the number and the sum of its payments, for each currency."""
     found: dict[str, list[int]] = {}
     for item in items:
         amount = item.payment.amount
@@ -123,7 +123,7 @@ def _item(
     name: Callable[[str], str],
 ) -> Item:
     blocked = customer is not None and customer.blocked
-    # An approval that needs a note needs one about this payment.
+    # A note that an approval requires must be about this one payment, so it is not given here.
     error = actions.refusal(
         action,
         payment,

@@ -1,4 +1,4 @@
-"""The outcome of a bulk action for each payment, from the log: the same after each reload."""
+"""The outcome of a bulk action for each payment. It comes from the log, so reloading is safe."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -22,7 +22,7 @@ _NOT_DONE = "Not done yet. Preview it again to finish."
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """`can_repeat` is whether nothing but an interruption kept the action from the payment."""
+    """The outcome for a payment. `can_repeat`: nothing but an interruption stopped the action."""
 
     item: Item
     text: str

@@ -1,6 +1,6 @@
-"""What one bulk action takes: payments at the versions that its preview showed, signed for one person.
+"""The selection of a bulk action: payments at the previewed versions, signed for one person.
 
-The form of the preview and the address of the outcome carry it, so that the server stores nothing.
+The form of the preview and the URL of the outcome carry it, so that the server stores nothing.
 """
 
 from datetime import timedelta
@@ -14,14 +14,14 @@ from msgspec import Struct
 from readmodels.admin.review.actions import IN_BULK, Action
 
 MINUTES: Final = 10
-# The address of an outcome must not confirm a bulk action.
+# Two salts, because the token in the URL of an outcome must not confirm a bulk action.
 FORM: Final = "bulk.form"
 OUTCOME: Final = "bulk.outcome"
 ACTIONS: Final = {action.name: action for action in IN_BULK}
 
 
 class Selection(Struct, frozen=True, kw_only=True):
-    """`seen` is the position of the preview's evidence. `to` is the assignee, if the action takes one."""
+    """The payments, with the position of the preview's evidence, `seen`, and the assignee, `to`."""
 
     bulk_id: UUID
     action_name: str
@@ -36,7 +36,7 @@ class Selection(Struct, frozen=True, kw_only=True):
 
     @property
     def correlation_id(self) -> str:
-        """Return what the events of the bulk action have in common."""
+        """Return the correlation id that all events of the bulk action share."""
         return f"bulk:{self.bulk_id}"
 
 
@@ -45,7 +45,10 @@ def signed(selection: Selection, *, salt: str) -> str:
 
 
 def read(text: str, actor: str, *, salt: str, max_age: timedelta | None = None) -> Selection:
-    """Return a signed selection of this person. Raises SignatureExpired and BadSignature."""
+    """Return the selection that was signed for this person.
+
+    Raises BadSignature, and its subclass SignatureExpired.
+    """
     stored: Any = signing.loads(text, salt=salt, max_age=max_age)
     try:
         found = msgspec.convert(stored, Selection)

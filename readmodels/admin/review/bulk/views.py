@@ -39,7 +39,7 @@ _INVALID: Final = "This selection is damaged, or another person made it. Select 
 
 
 class BulkView(View):
-    """A page of a reviewer. The address has the view of the queue to return to."""
+    """A page for reviewers. Its URL names the view of the queue to return to."""
 
     person: Person
 
@@ -61,7 +61,7 @@ class BulkView(View):
         *,
         refusal: str = "",
     ) -> HttpResponse:
-        """Show what the action would do now, with a form that confirms exactly this."""
+        """Show what the action would do now, with a form that confirms exactly that."""
         seen = seen_position.position()
         payments = items.load(choice.payment_ids)
         found = items.examine(action, payments, self.person, timezone.now())
@@ -129,10 +129,10 @@ class PreviewView(BulkView):
 
 
 class ConfirmView(BulkView):
-    """Carry the action of a preview out: one command for each payment, then show the outcome.
+    """Carry out the action of a preview with one command for each payment, then show the outcome.
 
-    A repetition repeats the commands with the same keys. It decides nothing twice, and finishes what an
-    interruption has left.
+    Sending the form again repeats the commands with the same keys. It decides nothing twice, and
+    finishes what was interrupted.
     """
 
     keeps: ClassVar = ("token", "reason", "to", "note")
@@ -166,7 +166,7 @@ class ConfirmView(BulkView):
         )
 
     def _read(self, request: HttpRequest) -> tuple[Selection, str]:
-        """Return the selection, and why it cannot be confirmed as it is. Raises BadSignature."""
+        """Return the selection, and why it must be confirmed again, or "". Raises BadSignature."""
         token, by = request.POST.get("token", ""), self.person.actor
         refusal = kept_text.NOT_SENT if kept_text.is_restored(request) else ""
         try:
@@ -178,7 +178,7 @@ class ConfirmView(BulkView):
     def _carry_out(
         self, request: HttpRequest, chosen: Selection, form: BulkForm, found: Sequence[Item]
     ) -> None:
-        """Carry out one command for each payment. The page of the outcome explains each refusal."""
+        """Carry out one command for each payment. The outcome page explains each refusal."""
         context = replace(
             command_context(request, actor=self.person.actor, key=""),
             correlation_id=chosen.correlation_id,
@@ -214,7 +214,8 @@ class ConfirmView(BulkView):
         if reused:
             messages.warning(
                 request,
-                f"You already sent this form with other fields. They count for {reused} of the payments.",
+                "You already sent this form with other values."
+                f" For {reused} of the payments, the earlier values apply.",
             )
 
 
@@ -252,7 +253,7 @@ def _number(found: Sequence[object]) -> str:
 
 
 def _view(request: HttpRequest) -> str:
-    """Return the query of the queue's view that the address names."""
+    """Return the query for the view of the queue that the URL names."""
     return urlencode(QueueAdmin(PaymentSummary, admin.site).view_of(request.GET))
 
 
