@@ -21,12 +21,13 @@ _AMOUNT_LENGTH: Final = 30
 class ActionForm(ReasonFields, RoutingFields):
     """The fields that the action's command needs.
 
-    The page sets `key`, `version` and `seen`: a double click is one command, based on what was shown.
+    The page sets `key`, `version` and `seen`. A double click therefore sends one command, based on
+    what was shown.
     """
 
     field_order = ("amount", "reason", "wait", "until", "to", "note")
 
-    # No inputmode=decimal: in some countries, phones would then offer a comma only.
+    # No inputmode=decimal: in some countries, phones would then offer only a comma.
     amount = forms.CharField(
         max_length=_AMOUNT_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"}),
@@ -76,7 +77,7 @@ class ActionForm(ReasonFields, RoutingFields):
             field.field.widget.attrs[name] = True
 
     def given(self) -> dict[str, Any]:
-        """Return the fields of the command, without the note."""
+        """Return the values for the command's fields, without the note."""
         given: dict[str, Any] = {}
         if self._action.takes_amount:
             given["amount"] = self.cleaned_data["amount"]

@@ -1,4 +1,4 @@
-"""What the form of an action says before it is sent, and the message after its success."""
+"""The consequences that an action's form states, and the message after its success."""
 
 from payments.application.dispatch import Outcome
 from payments.domain.payment.state import Payment

@@ -1,7 +1,7 @@
 """The actions of staff on a payment.
 
-The domain decides which actions are offered: `decide` is pure, so the command of each action is tried on the
-current state. A button is missing if the domain refuses its command.
+The domain decides which actions are offered. `decide` is pure, so each action's command is tried on
+the current state. An action has no button if the domain refuses its command.
 """
 
 from datetime import datetime
@@ -70,22 +70,22 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class Action(Struct, frozen=True, kw_only=True):
-    """A button and the command that it gives.
+    """A button and the command that it sends.
 
-    `shortcut` is the key that presses the button. An action with `reasons` or an assignee has a page with a
-    form; another one is carried out by the button alone.
+    `shortcut` is the key that presses the button. An action with `reasons` or an assignee has a
+    page with a form. The button alone carries out any other action.
     """
 
     name: str
     kind: type[StaffCommand]
     label: str
     shortcut: str = ""
-    variant: str = "default"  # the style of unfold's button
+    variant: str = "default"  # a button style of unfold
     reasons: type[StrEnum] | None = None
 
     @property
     def has_page(self) -> bool:
-        # Without this, a template would call the enumeration instead of reading it.
+        # Templates need this property, because they would call the class in `reasons`.
         return self.reasons is not None or self.takes_assignee
 
     @property
@@ -114,7 +114,7 @@ class Action(Struct, frozen=True, kw_only=True):
     def command(
         self, payment_id: UUID, person: Person, at: datetime, *, key: UUID, **given: Any
     ) -> StaffCommand:
-        """Return the command with the fields of the form, `given`, like a reason or an amount."""
+        """Return the command. `given` has the values of the form, such as a reason or an amount."""
         facts = {"payment_id": payment_id, "client_id": None, "at": at, **given}
         if issubclass(self.kind, ReviewCommand):
             facts |= {"reviewer": person.actor, "senior": person.senior}
@@ -171,13 +171,13 @@ ACTIONS: Final = (
     REFUND,
     CANCEL,
 )
-# Those that the review queue offers for many payments at once.
+# The actions that the review queue offers for many payments at once.
 IN_BULK: Final = (APPROVE, REJECT, ESCALATE, CLAIM, RELEASE, ASSIGN)
 MOST_IN_BULK: Final = 50
 
 
 class Assignee(Struct, frozen=True):
-    """To whom payments are assigned, None for nobody, and what that person may do."""
+    """The person to whom payments are assigned, or nobody, and what that person may do."""
 
     actor: str | None
     reviews: bool = True
@@ -197,9 +197,9 @@ def refusal(
     customer_blocked: bool = False,
     assignee: Assignee = ANY_ASSIGNEE,
 ) -> PaymentError | None:
-    """Return the refusal that the action would get now, None if it would be carried out.
+    """Return the refusal that the action would get now, or None if it would be accepted.
 
-    `note` is whether the form has a note.
+    `note` is whether the command has a note.
     """
     given: dict[str, Any] = {}
     if action.reasons is not None:
@@ -247,7 +247,7 @@ def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...
         if action.permitted(person) and refusal(action, payment, person, at) is None
     ]
     if TAKE_OVER in found:
-        # The claim of another person can be taken over, one's own can be released.
+        # Offer "Take over" only for another person's claim, and "Release" only for one's own.
         is_held_by_another = lease is not None and lease.reviewer != person.actor
         dropped = RELEASE if is_held_by_another else TAKE_OVER
         found = [each for each in found if each is not dropped]
@@ -257,12 +257,12 @@ def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...
 def handle(
     command: StaffCommand, context: CommandContext, *, note: str | None, expected_version: int
 ) -> Outcome:
-    """Carry the command out. Raises NotPermitted, PaymentError and StaleVersion."""
+    """Carry out the command. Raises NotPermitted, PaymentError and StaleVersion."""
     if isinstance(command, CancelPayment | RefundPayment):
         return corrections.handle(command, context, note=note, expected_version=expected_version)
     return review.handle(command, context, note=note, expected_version=expected_version)
 
 
 def next_key(person: Person) -> str | None:
-    """Return the idempotency key of a "Claim next" button, None if the person may not review."""
+    """Return the idempotency key for "Claim next", or None if the person may not review."""
     return str(uuid4()) if person.reviews else None

@@ -17,7 +17,7 @@ _MOST: Final = 500
 def choices(payment: Payment, person: Person) -> list[tuple[str, str]]:
     """Return the actor ids and names of those who may decide on the payment, by name.
 
-    The person who assigns is one of them only as a senior reviewer: others claim a payment instead.
+    The person who assigns it is included only if they are a senior reviewer. Others claim payments.
     """
     found = {actors.staff(user.pk): user for user in reviewers(senior=payment.needs_senior)}
     first = payment.first_approval
@@ -40,12 +40,12 @@ def reviewers(*, senior: bool = False) -> list[AbstractUser]:
 
 
 def everyone() -> list[AbstractUser]:
-    """Return all people, by name, also those who left: their accounts are not active or not of staff."""
+    """Return all people, by name, including those who have left (no active staff account)."""
     return sorted(get_user_model().objects.order_by("-pk")[:_MOST], key=name)
 
 
 def name(user: AbstractUser) -> str:
-    """Return the name in its own direction, because a choice of a select has no markup."""
+    """Return the name with characters that isolate its direction, since options have no markup."""
     return labels.isolated(user.get_full_name() or user.get_username())
 
 

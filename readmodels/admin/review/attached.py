@@ -25,7 +25,7 @@ from payments.domain.payment.events import PaymentNoteAdded
 from readmodels.admin.review import evidence
 
 _CONTENT_TYPES: Final = {MediaType.TEXT: "text/plain; charset=utf-8"}
-# A browser saves the file. If it shows it all the same, nothing in it runs or loads.
+# Browsers should save the file. If one shows it anyway, nothing in it can run or load.
 _HEADERS: Final = {
     "Content-Security-Policy": "sandbox; default-src 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -42,7 +42,7 @@ class ShownFile(Struct, frozen=True, kw_only=True):
 
 
 def found_in(history: Iterable[HistoricPaymentEvent]) -> dict[UUID, Attachment]:
-    """Return the attachments of the notes in a history, without their bytes. No query if there are none."""
+    """Return the attachments of the notes in a history by id, without their content."""
     ids = [each.attachment_id for record in history for each in _references(record)]
     return attachments.without_content(ids) if ids else {}
 
@@ -65,7 +65,7 @@ class FilesInput(forms.ClearableFileInput):
 
 
 class FilesField(forms.FileField):
-    """A field for several files. It cleans to a list of `File`; the use case checks them."""
+    """A field for several files. It returns a list of `File`, which the use case checks."""
 
     def __init__(self) -> None:
         accepted = [end for ends in files.ENDS.values() for end in ends]
@@ -79,7 +79,7 @@ class FilesField(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> Any:
         given: list[UploadedFile[Any]] = data or []
-        # Refused before they are read.
+        # Check number and size before the files are read.
         if len(given) > files.MOST:
             raise forms.ValidationError(f"Attach at most {files.MOST} files to a note.")
         if any((each.size or 0) > files.LARGEST for each in given):
@@ -90,7 +90,7 @@ class FilesField(forms.FileField):
 @require_GET
 @never_cache
 def download(request: HttpRequest, payment_id: UUID, attachment_id: UUID) -> HttpResponse:
-    """Send a file of the payment as a download, unless it differs from what the log recorded."""
+    """Send a file of the payment as a download. Refuse if its hash differs from the log."""
     if not permissions.holds(request.user, SEE_NOTES):
         raise PermissionDenied
     _, history = evidence.load(payment_id)

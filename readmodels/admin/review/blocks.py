@@ -7,7 +7,7 @@ from readmodels import labels
 
 
 def sentence(customer: Customer | None, payment: Payment) -> str:
-    """Return who blocked the customer, when and why, empty if it is not blocked. Takes three queries."""
+    """Return who blocked the customer, when and why, or "" if nobody did. Takes three queries."""
     block = blocking.standing(customer.pk) if customer is not None and customer.blocked else None
     if block is None:
         return ""

@@ -1,6 +1,6 @@
-"""The claim on the page of a decision: when it ends, and the button that extends it.
+"""The claim on a decision's page: when it ends, and the button that extends it.
 
-The button sends the form of the decision, so that what was typed is shown again.
+The button sends the form of the decision, so that the next page shows the typed text again.
 """
 
 from datetime import datetime
@@ -28,7 +28,7 @@ _BUTTON: Final = "claim"  # the name of the button in the form
 
 
 class ShownClaim(Struct, frozen=True, kw_only=True):
-    """What the form says about the claim. `seconds` is the time left of the person's own claim."""
+    """The claim as the form shows it. `seconds` is the time until the person's own claim ends."""
 
     text: str
     button: str
@@ -36,7 +36,7 @@ class ShownClaim(Struct, frozen=True, kw_only=True):
 
 
 def shown(action: Action, payment: Payment, person: Person, at: datetime) -> ShownClaim | None:
-    """Return what to show in the form of `action`, None if the person can claim nothing now."""
+    """Return the claim for the form of `action`, or None if the person cannot claim now."""
     is_review = issubclass(action.kind, ReviewCommand)
     if not is_review or actions.refusal(actions.CLAIM, payment, person, at) is not None:
         return None
@@ -60,8 +60,9 @@ def is_asked(request: HttpRequest) -> bool:
 
 
 def claim(request: HttpRequest, payment: Payment, person: Person) -> str:
-    """Claim the payment for a while from now. Return why it was refused, "" if it was not."""
-    # The key of the form: a double click is one claim. Keys differ by command.
+    """Claim the payment, or extend the claim. Return why it was refused, or "" on success."""
+    # The form's key makes a double click one claim. The decision can use it, too: keys are hashed
+    # with the command.
     key = as_uuid(request.POST.get("key", "")) or uuid4()
     command = ClaimReview(
         payment_id=payment.payment_id, client_id=None, reviewer=person.actor, at=timezone.now()

@@ -1,6 +1,7 @@
-"""The actions on a payment: a page with the evidence and a form, or one button, and then one command.
+"""The actions on a payment. Each has a page with evidence and a form, or only a button.
 
-It is a separate view, because Django's change form would hold a transaction open during the command.
+It is a separate view, because Django's change form would hold a transaction open during the
+command.
 """
 
 from typing import Any, ClassVar
@@ -54,9 +55,9 @@ _FINAL = (actions.REJECT, actions.CANCEL)
 
 
 class ActionView(View):
-    """Show the form of `action` and carry its command out.
+    """Show the form of `action` and carry out its command.
 
-    After a refusal, the form shows again what was typed.
+    After a refusal, the form keeps the typed text.
     """
 
     keeps: ClassVar = ("amount", "reason", "wait", "until", "to", "note")
@@ -137,7 +138,7 @@ class ActionView(View):
     def _show_again(
         self, request: HttpRequest, payment_id: UUID, refusal: str, *, may_send: bool = True
     ) -> HttpResponse:
-        """Show the current payment, the refusal, and the form with what was typed."""
+        """Show the current payment, the refusal, and the form with the typed text."""
         if not self.action.has_page:
             messages.error(request, refusal)
             return _to_payment(request, payment_id)
@@ -147,7 +148,7 @@ class ActionView(View):
         fresh = {"key": uuid4(), "version": payment.version, "seen": shown}
         form = ActionForm(self.action, payment, self.person, initial=typed | fresh)
         error = actions.refusal(self.action, payment, self.person, timezone.now())
-        # A claim ends soon; any other refusal is permanent.
+        # The form can be sent again after another person's claim. Other refusals are permanent.
         may_send = may_send and (error is None or isinstance(error, ReviewTaken))
         answer = self._page(request, payment, history, form, refusal=refusal, may_send=may_send)
         answer.status_code = 409 if refusal else 200
@@ -221,7 +222,7 @@ class ActionView(View):
 
 
 def _field_of(error: Exception, action: Action) -> str | None:
-    """Return the field of the form that the refusal is about, None if it is about the payment."""
+    """Return the form field that the refusal is about, or None if it is about the payment."""
     match error:
         case NoteNeeded():
             return "note"

@@ -1,4 +1,4 @@
-"""The top of a payment's page: the state of its review, the offered actions, and why others are missing."""
+"""The box on a payment's page: the review's state, the offered actions, why others are missing."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -40,20 +40,20 @@ from readmodels.admin.review.actions import (
 )
 from readmodels.admin.review.timeline import Entry
 
-# The headline states these already.
+# The headline already states these refusals.
 _IN_HEADLINE: Final = (ReviewExpired, ReviewTaken, AssignedToAnother)
 
 
 class Line(Struct, frozen=True):
-    icon: str  # a name of Material Symbols
+    icon: str  # the name of a Material Symbol
     text: str
 
 
 class Desk(Struct, frozen=True, kw_only=True):
     """The content of the box.
 
-    `lines` are facts to know before acting. `offers` are the actions with the texts of their buttons.
-    `time_left` and `urgency` are those of `fragments.time_left` until the deadline.
+    `lines` are facts to know before acting. `offers` are the actions with their button labels.
+    `time_left` and `urgency` come from `fragments.time_left`, for the deadline.
     """
 
     headline: str
@@ -62,8 +62,8 @@ class Desk(Struct, frozen=True, kw_only=True):
     badges: tuple[fragments.Badge, ...] = ()
     is_waiting: bool = False
     is_mine: bool = False
-    holder: str = ""  # the actor who has claimed it
-    claim_seconds: int = 0  # the time left of the person's own claim
+    holder: str = ""  # the actor who has claimed the payment
+    claim_seconds: int = 0  # the time until the person's own claim ends
     time_left: str = ""
     urgency: str = ""
 
@@ -115,7 +115,7 @@ def desk(
 
 
 def people_of(*payments: Payment) -> dict[str, str]:
-    """Return the names of everyone whom the boxes of the payments mention, by actor id."""
+    """Return the names of everyone whom the payments' boxes mention, by actor id."""
     actors: list[str | None] = []
     for payment in payments:
         reviews = (payment.lease, payment.snooze, payment.first_approval, payment.review)
@@ -218,7 +218,7 @@ def _assignment(
     at: datetime,
     names: Mapping[str, str],
 ) -> Iterator[Line]:
-    """Yield until when the assignment keeps other reviewers away."""
+    """Yield a line that states for whom the payment is reserved, and until when."""
     reserved = standing.reservation(payment, at)
     if reserved is not None and (lease is None or lease.reviewer != reserved.reviewer):
         yield Line(
@@ -296,7 +296,7 @@ def _rules(payment: Payment, names: Mapping[str, str]) -> Iterator[Line]:
 
 
 def _obstacles(payment: Payment, person: Person, at: datetime) -> Iterator[Line]:
-    """Yield each reason why a reviewer lacks a button, once."""
+    """Yield each reason why a reviewer lacks a button, without repetitions."""
     if not person.reviews:
         return
     refused = (refusal(action, payment, person, at) for action in (APPROVE, REJECT, CLAIM))

@@ -1,4 +1,4 @@
-"""The disputes on a payment's page, each with its part of the history."""
+"""The disputes on a payment's page, each with its own history."""
 
 from collections.abc import Mapping, Sequence
 from uuid import UUID
@@ -17,7 +17,7 @@ from readmodels.projections.dispute_summary import row_id
 
 
 class ShownDispute(Struct, frozen=True, kw_only=True):
-    """A dispute with its texts. `time_left` and `urgency` are those of `fragments.time_left`."""
+    """A dispute as pages show it. `time_left` and `urgency` come from `fragments.time_left`."""
 
     dispute: Dispute
     pk: UUID
@@ -34,7 +34,7 @@ class ShownDispute(Struct, frozen=True, kw_only=True):
 def shown(
     payment: Payment, history: Sequence[HistoricPaymentEvent], entries: Sequence[Entry]
 ) -> list[ShownDispute]:
-    """Return the disputes of the payment, each with its entries of the timeline up to that version."""
+    """Return the payment's disputes, each with its timeline entries up to the payment's version."""
     of_dispute: dict[str, list[Entry]] = {}
     for record, entry in zip(history, entries, strict=True):
         if isinstance(record.event, DisputeEvent) and record.version <= payment.version:
@@ -49,7 +49,7 @@ def shown(
 def show(
     payment: Payment, dispute: Dispute, *, names: Mapping[str, str], history: Sequence[Entry] = ()
 ) -> ShownDispute:
-    """Return one dispute. `names` are those of actors."""
+    """Return one dispute for display. `names` are the names of actors."""
     left = urgency = ""
     if dispute.status is DisputeStatus.NEEDS_RESPONSE and dispute.respond_by is not None:
         left, urgency = fragments.time_left(

@@ -46,8 +46,8 @@ def gather(
 ) -> dict[str, Any]:
     """Return the context of parts/evidence.html, with at most eleven queries.
 
-    The customer's data are masked unless the session of the request revealed them.
-    Other payments of the customer and with the card are the latest ones, or the latest ones `before` a time.
+    The customer's data is masked unless it was revealed in this session. The customer's and the
+    card's other payments are the latest ones, or with `before`, the latest ones before that time.
     """
     author = payment.policy_author
     left, urgency = (
@@ -80,7 +80,7 @@ def gather(
 
 
 def policy(risk: RiskAssessment) -> RiskPolicy | None:
-    """Return the policy that scored the payment, None for a built-in one of an older release."""
+    """Return the policy that scored the payment, or None if an older release contained it."""
     try:
         return policies.by_id(risk.policy_id)
     except policies.UnknownPolicy:

@@ -1,4 +1,4 @@
-"""The page that exports the evidence of a payment as a ZIP file, and lists earlier exports."""
+"""The page that exports a payment's evidence as a ZIP file and lists earlier exports."""
 
 import zipfile
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Fields that several forms of the review desk have: a note, a reason with a note, an assignee."""
+"""Fields that several forms of the review desk share: note, reason with note, assignee."""
 
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ class NoteField(forms.Form):
 
 
 class ReasonFields(NoteField):
-    """The reason of a decision, and its note. "Other" requires the note."""
+    """The reason for a decision, and a note, which the reason "Other" requires."""
 
     reason = forms.ChoiceField(widget=Radios)
 
@@ -53,25 +53,25 @@ class ReasonFields(NoteField):
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
-        # A rule of this form only: clients send "other" without a note through the API.
+        # Only this form has the rule: through the API, clients send "other" without a note.
         explains = cleaned is None or "note" not in cleaned or cleaned["note"] is not None
         if cleaned is not None and not explains and cleaned.get("reason") == _OTHER:
             self.add_error("note", "Describe the reason in the note, or choose another reason.")
         return cleaned
 
     def focus(self) -> None:
-        """Set the focus to the first field with an error, or to the first field, if there is one."""
+        """Set the focus to the first field with an error, or else to the first field."""
         names = [*self.errors, *(field.name for field in self.visible_fields())]
         first = next(iter(names), None)
         if first is None:
             return
-        # A fresh page must not scroll past the evidence: shortcuts.js handles data-focus.
+        # A fresh page must not scroll past the evidence, so shortcuts.js sets the focus.
         attribute = "autofocus" if self.errors else "data-focus"
         self.fields[first].widget.attrs[attribute] = True
 
 
 class AssigneeField(forms.Form):
-    """`to` is an actor id, or None for nobody."""
+    """The assignee: an actor id, or None for nobody."""
 
     to = forms.ChoiceField(
         label="Assign to",

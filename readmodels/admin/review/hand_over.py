@@ -1,4 +1,4 @@
-"""Hand over all payments of a reviewer who is away or leaves. Senior reviewers do this."""
+"""Hand over all payments of a reviewer who is away or has left. This needs a senior reviewer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,7 +39,7 @@ MOST: Final = 50
 
 
 class Item(Struct, frozen=True, kw_only=True):
-    """A payment that the reviewer has. `outcome` is the result of the command, empty before it."""
+    """A payment of the reviewer. `outcome` is the result of the command, or empty before it."""
 
     payment_id: UUID
     version: int
@@ -51,7 +51,7 @@ class Item(Struct, frozen=True, kw_only=True):
 
     @property
     def value(self) -> str:
-        """Return what the form sends: the payment, at the version that the page showed."""
+        """Return the form value: the payment's id and the version that the page showed."""
         return f"{self.payment_id}:{self.version}"
 
 
@@ -65,7 +65,7 @@ class ChoiceForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         people = dict(assignees.people())
-        # Those who left may still have payments.
+        # People who are no longer reviewers may still have payments.
         gone = (each for each in assignees.everyone() if actors.staff(each.pk) not in people)
         people |= {
             actors.staff(user.pk): f"{assignees.name(user)} (not a reviewer)" for user in gone
@@ -86,7 +86,7 @@ class HandOverForm(NoteField, AssigneeField):
 
 
 class HandOverView(View):
-    """List what the reviewer has, and assign the chosen payments: one command for each."""
+    """List the reviewer's payments, and assign the chosen ones with one command for each."""
 
     keeps: ClassVar = ("to", "note")
     person: Person
@@ -134,7 +134,7 @@ class HandOverView(View):
     def _assign(
         self, request: HttpRequest, row: PaymentSummary, version: int, form: HandOverForm
     ) -> Item:
-        """Assign one payment. Return it with the outcome."""
+        """Assign one payment. Return the payment with the outcome."""
         payment_id = row.payment_id
         key: UUID = form.cleaned_data["key"]
         command = AssignReview(
@@ -145,7 +145,7 @@ class HandOverView(View):
             at=timezone.now(),
             to=form.cleaned_data["to"],
         )
-        # A double click repeats the commands.
+        # A double click repeats the commands with the same keys, so each takes effect once.
         context = command_context(
             request, actor=self.person.actor, key=str(uuid5(payment_id, str(key)))
         )
@@ -189,7 +189,7 @@ class HandOverView(View):
 
 
 def held_by(reviewer: str, at: datetime) -> list[Item]:
-    """Return what the reviewer has claimed, snoozed or is assigned: at most one more than MOST."""
+    """Return up to MOST + 1 payments that the reviewer has claimed, snoozed or been assigned."""
     theirs = (
         Q(claimed_by=reviewer, claimed_until__gt=at)
         | Q(assigned_to=reviewer)
@@ -220,7 +220,7 @@ def _standing(row: PaymentSummary, at: datetime) -> str:
 
 
 def _chosen(values: Sequence[str]) -> dict[UUID, int]:
-    """Return the payments with the versions that the page showed, without malformed ones."""
+    """Return the chosen payments with the versions that the page showed. Skip malformed values."""
     found = {}
     for value in values[:MOST]:
         payment, _, version = value.partition(":")
@@ -240,7 +240,7 @@ def _describe(error: PaymentError | StaleVersion | KeyReused, command: AssignRev
             try:
                 decide(now, command)
             except AssigneeNotReviewer:
-                pass  # only the use case knows the assignee
+                pass  # the command lacks the assignee's permissions, which the use case adds
             except PaymentError as refusal:
                 return refusals.describe(refusal)
             return "Changed in the meantime. Nothing was done."

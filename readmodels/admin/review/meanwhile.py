@@ -1,4 +1,4 @@
-"""Commands of forms that were open for a while, and the events that were recorded meanwhile."""
+"""Handle forms that were open for a while, and the events that were recorded since then."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -12,16 +12,16 @@ from readmodels import labels
 from readmodels.admin.review import actions
 from readmodels.admin.review.actions import StaffCommand
 
-# Claims and notes may be recorded while a decision is sent. A few attempts settle any real race.
+# Claims and notes may be recorded while a decision is handled. A few attempts are enough.
 _ATTEMPTS: Final = 5
-# These do not make a form stale. A note may hold news, so its author is named after the decision.
+# These do not make a form stale. A note may be news, so a message then names its author.
 _HARMLESS: Final = (ReviewClaimed, ReviewReleased, PaymentNoteAdded)
 
 
 def handle(
     command: StaffCommand, context: CommandContext, *, note: str | None, version: int
 ) -> Outcome:
-    """Carry the command of a form that showed `version` out, if the form is still current.
+    """Carry out the command of a form that showed `version`, if the form is still current.
 
     Raises NotPermitted, PaymentError, KeyReused and StaleVersion.
     """

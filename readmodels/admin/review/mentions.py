@@ -1,4 +1,4 @@
-"""The page with the mentions of the signed-in person, its buttons, and the number in the menu."""
+"""The page with the signed-in person's mentions, its buttons, and the number in the menu."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,7 +36,7 @@ class ShownMention(Struct, frozen=True, kw_only=True):
 
 
 def badge(request: HttpRequest) -> str:
-    """Return the number next to "Mentions" in the sidebar, "" if all are read."""
+    """Return the number next to "Mentions" in the sidebar, or "" if all are read."""
     if not permissions.holds(request.user, staff_mentions.SEE_NOTES):
         return ""
     unread = staff_mentions.of(requests.actor(request)).filter(read_at=None)
@@ -63,7 +63,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def open_payment(request: HttpRequest, mention: int) -> HttpResponse:
-    """Mark a mention as read, and show the notes of its payment."""
+    """Mark a mention as read, and show the notes on its payment."""
     _require_reader(request)
     payment_id = staff_mentions.read(requests.actor(request), mention, at=timezone.now())
     if payment_id is None:
@@ -104,6 +104,6 @@ def _shown(rows: Sequence[StaffMention]) -> list[ShownMention]:
 
 
 def _payment(row: PaymentSummary | None) -> str:
-    if row is None:  # the read model has not reached it
+    if row is None:  # the read model does not have the payment yet
         return ""
     return f"{labels.amount(row.amount, row.currency)}, {labels.label(row.status).lower()}"

@@ -1,4 +1,4 @@
-"""Notes without a decision: their part of a payment's page, and the form that adds one."""
+"""Notes without a decision: how a payment's page shows them, and the form that adds one."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -57,9 +57,9 @@ def shown(
     *,
     version: int,
 ) -> list[ShownNote]:
-    """Return the notes up to a version of the payment, the newest first.
+    """Return the notes up to a version of the payment, newest first.
 
-    `entries` are those of the timeline, one for each event of `history`.
+    `entries` are the timeline's, one for each event of `history`.
     """
     found, files = [], attached.found_in(history)
     for record, entry in zip(history, entries, strict=True):
@@ -93,7 +93,7 @@ def _warn_of_unknown(request: HttpRequest, text: str) -> None:
 
 
 class NoteForm(forms.Form):
-    """The form below the notes of a payment. With the same `key`, a double click adds one note."""
+    """The form below a payment's notes. With the same `key`, a double click adds one note."""
 
     note = StoredTextField(
         max_length=notes.LONGEST,
@@ -111,7 +111,7 @@ def fresh_form(*, note: str = "") -> NoteForm:
 
 
 class NoteView(View):
-    """Add a note to a payment. After a refusal, the form shows again what was typed."""
+    """Add a note to a payment. After a refusal, the form keeps the typed text."""
 
     keeps: ClassVar = ("note",)
     admin: Any = None
@@ -158,7 +158,7 @@ class NoteView(View):
     def _page(
         self, request: HttpRequest, payment_id: UUID, form: NoteForm, refusal: str = ""
     ) -> HttpResponse:
-        # Browsers do not send files a second time.
+        # Browsers do not keep chosen files when a form is shown again.
         if refusal and request.FILES:
             refusal += _ATTACH_AGAIN
         elif form.errors and request.FILES:

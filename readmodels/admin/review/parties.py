@@ -1,4 +1,4 @@
-"""The masked names of the customers, and the names of the clients, of the rows of a list."""
+"""The masked names of customers and the names of clients, for the rows of a list."""
 
 from collections.abc import Sequence
 from typing import Any

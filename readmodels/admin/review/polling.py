@@ -1,6 +1,6 @@
-"""What has changed on an open page: the counts of the menu and the tabs, the rows of the queue, a payment.
+"""Report what has changed on an open page: counts in menu and tabs, rows of the queue, a payment.
 
-The answer is JSON with an ETag. Names and markup are only made for an answer that the browser does not have.
+The response is JSON with an ETag. If the browser already has it, names and markup are not made.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,16 +26,17 @@ from readmodels.queries import review_queue
 from readmodels.queries.bounded import TooBroad, bounded
 
 _DIGITS_OF_A_POSITION: Final = 18
-# From this number on, the exact one does not matter.
+# The exact number above this limit does not matter.
 _MOST_NEW: Final = 100
 
 
 @require_GET
 def poll(request: HttpRequest) -> HttpResponse:
-    """Answer with the changes since the page was made.
+    """Return the changes since the page was made.
 
-    The address of the queue has the view, the position `since` and the payments `shown`. That of a payment
-    has `shown` and the position of its last event, `seen`. Without them, only counts are in the answer.
+    The queue sends its view, the position `since` and the payments `shown`. A payment's page sends
+    `shown` and the position of its last event, `seen`. Other pages send none of these and get only
+    counts.
     """
     if not request.user.has_perm("readmodels.view_paymentsummary"):
         raise PermissionDenied
@@ -61,7 +62,7 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(text: str, condition: Q | None) -> list[Any]:
-    """Return the payments on the page; `inside` is whether they still belong to its view."""
+    """Return the payments on the page. `inside` is whether each still belongs to the view."""
     ids = [each for each in map(as_uuid, text.split(",")[:PAGE]) if each]
     return review_queue.standing(ids, Q(pk__in=[]) if condition is None else condition)
 
@@ -78,14 +79,14 @@ def _new(since: int | None, condition: Q | None) -> int:
 
 
 def _version(row: Any, now: datetime) -> tuple[object, ...]:
-    """Return what the cells of the row depend on: events, and the ends of times without an event."""
+    """Return what the row's cells depend on: its events, and periods that end without an event."""
     ends = (row.claimed_until, row.snoozed_until)
     due = fragments.deadline_badges(row.flagged_at, row.review_deadline, now)
     return row.pk, row.position, row.inside, due, *(bool(end and end > now) for end in ends)
 
 
 def _cells(listing: QueueAdmin, rows: Sequence[Any]) -> dict[str, dict[str, str]]:
-    """Return the markup of the cells that change, or why the row is out of date, by payment."""
+    """Return, by payment, the markup of the cells that change, or why the row is out of date."""
     details = listing.details(rows)
     cells = {}
     for row in rows:
@@ -102,7 +103,7 @@ def _changed(rows: Iterable[Any], seen: int) -> str:
 
 
 def _news(rows: Iterable[Any], new: int) -> str:
-    """Return what the rows on the page do not show, empty if there is nothing."""
+    """Return a sentence about new and removed payments, or "" if there are none."""
     left = [row for row in rows if not row.inside]
     decided = sum(not row.waits for row in left)
     number = figures.up_to(_MOST_NEW, new)

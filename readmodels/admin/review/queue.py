@@ -55,13 +55,13 @@ from readmodels.queries import review_queue
 from readmodels.queries.bounded import TooBroad, bounded
 from readmodels.queries.keyset import Order
 
-# An exact larger number would cost more and change no decision.
+# Counting further would cost more and change no decision.
 COUNTED_TO: Final = 1_000
 _BOX: Final = " ".join(CHECKBOX_CLASSES)
 
 
 class QueueDetails(Parties, kw_only=True):
-    """The names in a row, with the holder of the claim and the first approver. Rows of a page share `now`."""
+    """The names in a row. `now` is the same for all rows of a page."""
 
     claimed_by: str
     assigned_to: str
@@ -73,7 +73,7 @@ class QueueDetails(Parties, kw_only=True):
 class QueueAdmin(PaymentAdmin):
     """The list of payments that wait for review.
 
-    It is not registered: each request creates one. The pages of a payment are those of PaymentAdmin.
+    It is not registered: each request creates one. PaymentAdmin has the pages of a payment.
     """
 
     screen = "queue"
@@ -132,7 +132,7 @@ class QueueAdmin(PaymentAdmin):
 
     @display(description="Why")
     def why(self, row: PaymentSummary) -> str:
-        """Show the first reason; the others are in its title and on the page of the payment."""
+        """Show the first reason. All others are in its title and on the payment's page."""
         if not row.risk_reasons:
             return "–"
         first, *others = row.risk_reasons
@@ -153,7 +153,7 @@ class QueueAdmin(PaymentAdmin):
 
     @display(description="With")
     def claim(self, row: Any) -> str:
-        """Show who has claimed the payment, lets it wait or should decide."""
+        """Show who has claimed or snoozed the payment, or to whom it is assigned."""
         now = row.details.now
         if row.claimed_until is not None and row.claimed_until > now:
             holder, until = row.details.claimed_by, f"claimed until {row.claimed_until:%H:%M} UTC"
@@ -202,12 +202,12 @@ class QueueAdmin(PaymentAdmin):
         return reverse("review_queue")
 
     def counts(self, request: HttpRequest, views: Sequence[SavedView]) -> dict[str, str]:
-        """Count among the most urgent payments: "12+" if there are others. Takes one query."""
+        """Count only the most urgent payments: "12+" if there are more. Takes one query."""
         filters = {urlencode(own): own for _, own in self.builtin_views()}
         filters |= {f"view-{view.pk}": self.kept(view)[0] for view in views}
         conditions = {key: self.condition(request, own) for key, own in filters.items()}
         valid = {key: each for key, each in conditions.items() if each is not None}
-        # The last one counts snoozed payments, too.
+        # The last condition counts all payments, including snoozed ones.
         *found, counted = review_queue.counts(
             [*valid.values(), Q(pk__isnull=False)], most=COUNTED_TO + 1
         )
@@ -264,7 +264,7 @@ class QueueAdmin(PaymentAdmin):
 
 
 def _poll_url(view: Mapping[str, str], rows: Sequence[Any], since: int) -> str:
-    """Return the address that the page polls: see review/polling.py."""
+    """Return the URL that the page polls: see review/polling.py."""
     shown = ",".join(row.pk.hex for row in rows)
     query = urlencode({**view, "since": str(since), "shown": shown})
     return f"{reverse('queue_poll')}?{query}"
@@ -273,7 +273,7 @@ def _poll_url(view: Mapping[str, str], rows: Sequence[Any], since: int) -> str:
 def _sorts(view: Mapping[str, str], sort: str) -> Iterator[tuple[str, str, bool]]:
     """Yield the label and the query of each order, and whether it is the current one.
 
-    Without a chosen currency, there is an order by amount for each currency that waits.
+    Without a chosen currency, there is an order by amount for each currency in the queue.
     """
     for name, each in SORTS.items():
         if name != AMOUNT or queue_filters.currency_of(view):
@@ -288,7 +288,7 @@ def _sorts(view: Mapping[str, str], sort: str) -> Iterator[tuple[str, str, bool]
 def claim_next(request: HttpRequest) -> HttpResponse:
     """Claim the first payment of the view that the person may decide, and show it.
 
-    The address has the filters and the order of the view.
+    The URL has the filters and the order of the view.
     """
     person = Person.of(request.user)
     if not person.reviews:
@@ -302,7 +302,7 @@ def claim_next(request: HttpRequest) -> HttpResponse:
         return to_queue
     selection = listing.selection(request, view)
     if any(spec.problems() for spec in selection.filter_specs if isinstance(spec, Checked)):
-        return to_queue  # which explains them
+        return to_queue  # the queue explains the problems
     now = timezone.now()
     try:
         with bounded():

@@ -42,7 +42,7 @@ _AGES: Final = {
 class StandingFilter(OneOf):
     """Filter the queue by claim, assignment or approval. The list also shows the choices as links.
 
-    Every choice but one leaves out the snoozed payments.
+    Only the choice "snoozed" shows snoozed payments.
     """
 
     title = "claim or approval"
@@ -74,7 +74,7 @@ class StandingFilter(OneOf):
 
 
 class DecidableFilter(OneOf):
-    """Payments that the person may decide now."""
+    """Filter by whether the person may decide the payment now."""
 
     title = "who may decide"
     parameter_name = "decidable"
@@ -94,7 +94,7 @@ class DecidableFilter(OneOf):
 
 
 class DeadlineFilter(OneOf):
-    """Payments of whose time for the review a share has passed."""
+    """Filter by how much of the time for the review has passed."""
 
     title = "deadline"
     parameter_name = "due"
@@ -115,7 +115,7 @@ class DeadlineFilter(OneOf):
 
 
 class AgeFilter(OneOf):
-    """Payments that have been waiting for longer than the choice."""
+    """Filter by waiting time: longer than the choice."""
 
     title = "waiting time"
     parameter_name = "age"
@@ -159,13 +159,13 @@ SORTS: Final = {
 
 
 def currency_of(params: Any) -> str:
-    """Return the currency that the address chooses, empty if it chooses none."""
+    """Return the currency that the URL chooses, or "" if it chooses none."""
     chosen = searched(params.get(CurrencyFilter.parameter_name, "")).upper()
     return chosen if chosen in KNOWN_CURRENCIES else ""
 
 
 def chosen_sort(params: Any, sort: str) -> str:
-    """Return the order that the list has. Amounts are in order only within one currency."""
+    """Return the order to use. Sorting by amount needs a chosen currency."""
     if sort not in SORTS or (sort == AMOUNT and not currency_of(params)):
         return DEADLINE
     return sort

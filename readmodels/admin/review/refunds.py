@@ -19,8 +19,8 @@ _MOMENT: Final = timedelta(minutes=1)
 def initial_amount(payment: Payment) -> Decimal | None:
     """Return the initial amount of the form, None if the person must type one.
 
-    After a first refund, the browser's Back and one click would refund the rest. A payment that two
-    people had to approve must not be refunded by one click either.
+    After a first refund, the browser's Back button and one click could refund the rest. One click
+    must not refund a payment that needed two approvals, either.
     """
     four_eyes = payment.risk is not None and payment.risk.four_eyes
     return None if payment.refunded is not None or four_eyes else payment.refundable.decimal
@@ -29,7 +29,7 @@ def initial_amount(payment: Payment) -> Decimal | None:
 def earlier_refunds(
     payment: Payment, history: Sequence[HistoricPaymentEvent], person: str, now: datetime
 ) -> Iterator[str]:
-    """Yield sentences on who refunded how much, and when. `person` is the actor id of the reader."""
+    """Yield sentences about who refunded how much, and when. `person` is the reader's actor id."""
     if payment.refunded is None:
         return
     refunds = [

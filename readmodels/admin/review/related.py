@@ -1,6 +1,6 @@
 """Payments related to a payment: those of its customer, and those with its card.
 
-Lists link to them with the filters of this module.
+Pages link to lists of them, which use the filters of this module.
 """
 
 import re
@@ -31,7 +31,7 @@ _FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
 
 
 class LatestPayment(Struct, frozen=True):
-    """A line of parts/latest_payments.html. `customer` is empty if all lines are of one customer."""
+    """A line of parts/latest_payments.html. `customer` is empty if all lines have the same one."""
 
     payment_id: UUID
     initiated_at: datetime
@@ -52,7 +52,7 @@ class SumLine(Struct, frozen=True):
 
 
 class RelatedPayments(Struct, frozen=True, kw_only=True):
-    """The content of parts/related.html. `url` is the list of all of them."""
+    """The content of parts/related.html. `url` leads to the list of all related payments."""
 
     count: str
     customers: int
@@ -69,9 +69,9 @@ def of_customer(customer_id: UUID) -> RelatedPayments:
 
 
 def of_card(payment: Payment, *, before: datetime | None = None) -> RelatedPayments | None:
-    """Return the payments with the card of the payment, the latest others included. Takes three queries.
+    """Return the payments with the same card, or None for other methods. Takes three queries.
 
-    Of the others, only those `before` that time are listed. Return None if it was not paid by card.
+    The latest other payments are included. With `before`, only those before that time are.
     """
     if payment.card is None:
         return None
@@ -94,7 +94,7 @@ def latest(
 
 
 def list_url(**filters: object) -> str:
-    """Return the address of the list of payments with the filters."""
+    """Return the URL of the list of payments with these filters."""
     return f"{reverse('admin:readmodels_paymentsummary_changelist')}?{urlencode(filters)}"
 
 
@@ -142,7 +142,7 @@ def _line(row: PaymentSummary, customer: str = "") -> LatestPayment:
 
 
 class _Linked(OneOf, ABC):
-    """A filter that only links set. It offers its value and All."""
+    """A filter that only links set. It offers its current value and "All"."""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         value = self.value() or ""
@@ -154,7 +154,7 @@ class _Linked(OneOf, ABC):
 
     @abstractmethod
     def label_of(self, value: str) -> str:
-        """Return the label of the value, empty if there is none."""
+        """Return the label of the value, or "" if there is none."""
 
     @property
     def banner(self) -> str:
@@ -176,7 +176,7 @@ class CustomerFilter(_Linked):
 
 
 class CardFilter(_Linked):
-    """Payments with one card, whose fingerprint is in the address."""
+    """Filter by card. The URL has its fingerprint."""
 
     title = "card"
     parameter_name = "card"

@@ -19,7 +19,7 @@ _INVALID_TIME: Final = "Write the time like 2026-12-31 09:00."
 
 
 class RoutingFields(AssigneeField):
-    """`wait` is an offered time or "other", with which `until` is the time."""
+    """The fields. `wait` is an offered time or "other". With "other", `until` has the time."""
 
     wait = forms.CharField(
         label="Wait until",
@@ -48,7 +48,7 @@ class RoutingFields(AssigneeField):
     def clean_until(self) -> datetime | None:
         until: datetime | None = self.cleaned_data["until"]
         try:
-            # A time with an offset may be typed. PostgreSQL refuses some of them.
+            # The person may type a time with an offset. PostgreSQL refuses some offsets.
             return until and until.astimezone(UTC)
         except OverflowError:
             raise forms.ValidationError(_INVALID_TIME) from None
@@ -70,7 +70,7 @@ class RoutingFields(AssigneeField):
 
 
 def presets(at: datetime, deadline: datetime) -> Iterator[tuple[datetime, str]]:
-    """Yield times to wait until, with their labels, in order. All are before the deadline."""
+    """Yield offered times before the deadline with their labels, in order."""
     minute = at.astimezone(UTC).replace(second=0, microsecond=0)
     soon = ((hours, minute + timedelta(hours=hours)) for hours in _HOURS)
     morning = datetime.combine(minute.date() + timedelta(days=1), _MORNING, UTC)
@@ -90,7 +90,7 @@ def _times(payment: Payment, at: datetime, given: str | None) -> list[tuple[str,
     found = {_value(until): label for until, label in presets(at, deadline)}
     kept = _time(given or "")
     if kept is not None:
-        # The times move on while the form is open. What was chosen stays.
+        # The offered times move on while the form is open. Keep the chosen one.
         found.setdefault(_value(kept), f"{kept:%A %d %B, %H:%M} UTC")
     return [*found.items(), (_OTHER, "Another time")]
 
@@ -105,7 +105,7 @@ def _value(until: datetime) -> str:
 
 
 def _time(text: str) -> datetime | None:
-    """Return the time of an offered choice, None if it is not one."""
+    """Return the time of an offered choice, or None for any other text."""
     try:
         return datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC)
     except ValueError:

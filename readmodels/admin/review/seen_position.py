@@ -17,7 +17,7 @@ _signer: Final = Signer(salt="seen_position")
 
 
 def position() -> int:
-    """Return the checkpoint of the evidence. Call it before reading the evidence."""
+    """Return the log position that the evidence reflects. Call it before reading the evidence."""
     found = (
         Checkpoint.objects.filter(name=_PROJECTION_NAME).values_list("position", flat=True).first()
     )
@@ -25,12 +25,15 @@ def position() -> int:
 
 
 def signed(payment_id: UUID, actor: str) -> str:
-    """Return the current `position`, signed for a form about this payment, shown to `actor`."""
+    """Return the current `position`, signed for a form for this payment and `actor`."""
     return _signer.sign(f"{payment_id}/{actor}/{position()}")
 
 
 def read(value: str, payment_id: UUID, actor: str) -> int:
-    """Return the position of a form. Raises BadSignature if it is forged, or of another payment or person."""
+    """Return the position in a form. Raises BadSignature.
+
+    It must have been signed for the same payment and person.
+    """
     shown = _signer.unsign(value)
     about, _, number = shown.rpartition("/")
     if about != f"{payment_id}/{actor}":

@@ -64,14 +64,14 @@ def load(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> list[Entr
 
 
 def notes_of(payment: Payment) -> dict[UUID, Note]:
-    """Return the notes about the payment by id, without erased ones."""
+    """Return the notes on the payment by id, without erased ones."""
     return {note.pk: note for note in Note.objects.filter(payment_id=payment.payment_id)}
 
 
 def entries(
     history: Sequence[HistoricPaymentEvent], notes: Mapping[UUID, Note], *, revealed: bool = False
 ) -> list[Entry]:
-    """Return the entries, oldest first. `notes` are those of `notes_of`.
+    """Return the entries, oldest first. `notes` come from `notes_of`.
 
     References are masked unless the customer is `revealed`.
     """
@@ -106,7 +106,7 @@ def entries(
 def look(  # noqa: C901, PLR0912 - a case for each event
     event: AnyPaymentEvent,
 ) -> tuple[str, str]:
-    """Return the icon of Material Symbols and the CSS classes of its color."""
+    """Return the name of a Material Symbol and the CSS classes for its color."""
     match event:
         case PaymentInitiated():
             return "login", _BLUE
@@ -168,7 +168,7 @@ def _dispute_look(event: AnyDisputeEvent) -> tuple[str, str]:
 
 
 def _holder(record: HistoricPaymentEvent) -> str | None:
-    """Return the reviewer whose claim another person released, None if there is none."""
+    """Return the reviewer whose claim another person released, or None."""
     match record.event:
         case ReviewReleased(reviewer=reviewer) if reviewer != record.metadata.actor:
             return reviewer
