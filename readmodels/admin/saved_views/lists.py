@@ -1,4 +1,4 @@
-"""The tabs above a list: its own views, the person's saved ones, and those that others share."""
+"""The tabs above a list: built-in views, the person's saved views, and views that others share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from readmodels.admin.base.browsing import SORT, VIEW, BrowsingAdmin, parameters
 from readmodels.admin.saved_views import storing
 from readmodels.models import SavedView
 
-# The value of the parameter `view` that shows the whole list instead of the person's opening view.
+# The value of the parameter `view` that shows the whole list, not the person's default view.
 WHOLE = "all"
 _LONGEST_NUMBER = 9
 
@@ -22,7 +22,7 @@ Filters = dict[str, str]
 
 
 class Tab(Struct, frozen=True, kw_only=True):
-    """`note` is who shares the view, for its title. `key` names the tab's count."""
+    """A tab. `note` says who shares the view. `key` identifies the tab's count."""
 
     label: str
     url: str
@@ -33,26 +33,26 @@ class Tab(Struct, frozen=True, kw_only=True):
 
 
 class ViewsAdmin(BrowsingAdmin):
-    """A list with saved views. `screen` is the name of the list in their table."""
+    """A list with saved views. `screen` is its name in the table of saved views."""
 
     screen: ClassVar[str]
     sorts: ClassVar[Mapping[str, Any]] = {}
 
     def builtin_views(self) -> Sequence[tuple[str, Filters]]:
-        """Return the labels and the filters of the tabs that everyone has."""
+        """Return the label and the filters of each tab that everyone has."""
         return (("All", {}),)
 
     def list_url(self) -> str:
-        """Return the address of the list without its query."""
+        """Return the URL of the list without a query."""
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     def view_of(self, params: Mapping[str, str]) -> Filters:
-        """Return the filters and the order among the parameters of an address, in a fixed order."""
+        """Return the filters and the order among the URL's parameters, in a fixed sequence."""
         known = set().union(*map(parameters, self.list_filter)) | ({SORT} if self.sorts else set())
         return {name: value for name, value in sorted(params.items()) if name in known and value}
 
     def kept(self, view: SavedView) -> tuple[Filters, list[str]]:
-        """Return the filters of a saved view, and the names of those that the list no longer has."""
+        """Return a saved view's filters, and the names of filters that the list no longer has."""
         saved = dict(parse_qsl(view.query))
         kept = self.view_of(saved)
         return kept, sorted(saved.keys() - kept.keys())
@@ -72,7 +72,7 @@ class ViewsAdmin(BrowsingAdmin):
                 is_current=filters == own and not is_saved,
             )
         for view, kept, dropped in saved:
-            # The list itself names what it drops.
+            # With the view's id in the URL, the list names the filters that it drops.
             query = {VIEW: str(view.pk)} if dropped or not kept else kept
             yield Tab(
                 label=str(view),
@@ -120,7 +120,7 @@ class ViewsAdmin(BrowsingAdmin):
         return answer
 
     def _elsewhere(self, request: HttpRequest, views: Sequence[SavedView]) -> Filters | None:
-        """Return the parameters of the view to open instead, None if the address names its filters."""
+        """Return the parameters of the view to open instead, or None if the URL has filters."""
         asked = request.GET.get(VIEW, "")
         if not request.GET:
             view = next((each for each in views if each.is_start), None)

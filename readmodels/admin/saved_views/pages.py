@@ -41,7 +41,7 @@ class ViewForm(forms.Form):
 
 
 class SaveView(View):
-    """Save the filters in the address as a view."""
+    """Save the filters in the URL as a view."""
 
     def get(self, request: HttpRequest, screens: Screens, screen: str) -> HttpResponse:
         listing = _screen(request, screens, screen)
@@ -85,7 +85,7 @@ class SaveView(View):
 
 
 class EditView(View):
-    """Rename a view, and share it or not."""
+    """Rename, share or unshare a view."""
 
     def get(self, request: HttpRequest, screens: Screens, pk: int) -> HttpResponse:
         listing, view = _own(request, screens, pk)
@@ -148,7 +148,7 @@ def overview(request: HttpRequest, screens: Screens, screen: str) -> HttpRespons
 
 @require_POST
 def act(request: HttpRequest, screens: Screens, pk: int, action: str) -> HttpResponse:
-    """Move or delete a view, or let the list open with it."""
+    """Move or delete a view, or make it the default view of the list."""
     _, view = _visible(request, screens, pk)
     try:
         _act(request, view, action)

@@ -17,13 +17,13 @@ GONE: Final = "This view was deleted, or is not shared with you."
 
 
 class ViewRefused(Exception):
-    """The view is not saved. The message is for people."""
+    """The change is refused. The message is shown to the person."""
 
 
 def visible(user: Any, screen: str) -> Sequence[SavedView]:
     """Return the person's views in their order, then those that others share. Takes two queries.
 
-    `is_start` is whether the list opens with it for the person.
+    `is_start` marks the person's default view of the list.
     """
     mine = list(_with_start(user).filter(owner=user, screen=screen))
     shared = _with_start(user).filter(screen=screen, shared=True).exclude(owner=user)
@@ -31,7 +31,7 @@ def visible(user: Any, screen: str) -> Sequence[SavedView]:
 
 
 def find(user: Any, pk: int) -> SavedView | None:
-    """Return a view that the person may use."""
+    """Return the view if the person may use it."""
     return _with_start(user).filter(Q(owner=user) | Q(shared=True), pk=pk).first()
 
 
@@ -40,15 +40,15 @@ def may_share(user: Any) -> bool:
 
 
 def may_change(user: Any, view: SavedView) -> bool:
-    """Return whether the person owns the view, or may tidy up after an owner who has left."""
+    """Return whether the person owns the view, or may manage it because its owner has left."""
     return view.owner == user or (view.shared and not view.owner.is_active and may_share(user))
 
 
 @transaction.atomic
 def save(user: Any, screen: str, *, name: str, query: str, shared: bool) -> SavedView:
-    """Save a new view after the person's others. Raises ViewRefused, PermissionDenied."""
+    """Save a new view, as the person's last one. Raises ViewRefused and PermissionDenied."""
     _require_sharing(user, shared=shared)
-    # One at a time, so that two requests cannot both be the last that fits.
+    # Lock the person, so that two requests at once cannot exceed the limit.
     get_user_model().objects.select_for_update().get(pk=user.pk)
     own = SavedView.objects.filter(owner=user, screen=screen)
     if own.count() >= MOST:
@@ -62,7 +62,7 @@ def save(user: Any, screen: str, *, name: str, query: str, shared: bool) -> Save
 
 @transaction.atomic
 def change(user: Any, view: SavedView, *, name: str, shared: bool) -> None:
-    """Rename, share or unshare the view. Raises ViewRefused, PermissionDenied."""
+    """Rename, share or unshare the view. Raises ViewRefused and PermissionDenied."""
     _require_change(user, view)
     _require_sharing(user, shared=shared and not view.shared)
     get_user_model().objects.select_for_update().get(pk=view.owner_id)
@@ -84,7 +84,7 @@ def delete(user: Any, view: SavedView) -> None:
 
 @transaction.atomic
 def move(user: Any, view: SavedView, *, up: bool) -> None:
-    """Exchange the view with its neighbor, if it has one. Raises ViewRefused, PermissionDenied."""
+    """Swap the view with its neighbor, if any. Raises ViewRefused and PermissionDenied."""
     if view.owner != user:
         raise PermissionDenied
     own = list(SavedView.objects.select_for_update().filter(owner=user, screen=view.screen))
@@ -101,7 +101,7 @@ def move(user: Any, view: SavedView, *, up: bool) -> None:
 
 @transaction.atomic
 def start_with(user: Any, screen: str, view: SavedView | None) -> None:
-    """Open the list with the view from now on, with None unfiltered. Raises ViewRefused."""
+    """Make the view the person's default, or none if `view` is None. Raises ViewRefused."""
     if view is None:
         StartView.objects.filter(owner=user, screen=screen).delete()
     else:
@@ -110,7 +110,7 @@ def start_with(user: Any, screen: str, view: SavedView | None) -> None:
 
 
 def _lock(user: Any, view: SavedView) -> None:
-    """Lock the view until the transaction ends. Raises ViewRefused if the person may no longer use it."""
+    """Lock the view until the transaction ends. Raises ViewRefused if the person may not use it."""
     rows = SavedView.objects.select_for_update(of=("self",))
     if not rows.filter(Q(owner=user) | Q(shared=True), pk=view.pk).exists():
         raise ViewRefused(GONE)
