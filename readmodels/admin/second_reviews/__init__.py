@@ -1,1 +1,1 @@
-"""Second reviews: the queue, the page with the evidence and the form, and the concluded ones."""
+"""Second reviews: the queue, the page with evidence and form, and the concluded reviews."""

@@ -1,4 +1,4 @@
-"""Who sees second reviews: nobody those of their own decisions, neither here nor in the event log."""
+"""Who sees second reviews. People never see those of their own decisions, even in the event log."""
 
 from uuid import UUID
 
@@ -32,7 +32,7 @@ def load(review_id: UUID, actor: str) -> SecondReview:
 def sees_events(user: AbstractBaseUser | AnonymousUser) -> bool:
     """Return whether the event log shows the events of second reviews to the user.
 
-    It does not show them to reviewers: the event of a request would reveal which decision was chosen.
+    It hides them from reviewers, because a request's event would reveal which decision was chosen.
     """
     is_reviewer = permissions.holds(user, permissions.REVIEW)
     return permissions.holds(user, SEE) and not is_reviewer

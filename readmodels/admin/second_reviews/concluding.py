@@ -23,7 +23,7 @@ from readmodels.admin.review.form_fields import Radios
 from readmodels.admin.second_reviews import access, page
 
 _OTHER: Final = "other"
-# The value of a choice is the verdict and its reason.
+# The value of each choice combines the verdict and its reason.
 _REASONS: Final[dict[str, ApprovalReason | RejectionReason]] = {
     **{f"approve-{each}": each for each in ApprovalReason},
     **{f"reject-{each}": each for each in RejectionReason},

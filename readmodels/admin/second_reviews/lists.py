@@ -1,4 +1,4 @@
-"""The lists of second reviews: the open ones, which wait for a senior reviewer, and the concluded ones."""
+"""The lists of open second reviews, which wait for a senior reviewer, and of concluded ones."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ _COLORS = {"success": "success", "danger": "danger"}
 
 @admin.register(SecondReview)
 class SecondReviewAdmin(BrowsingAdmin):
-    """The concluded second reviews, the newest first, and the page of each second review."""
+    """The concluded second reviews, newest first, and the page of each second review."""
 
     list_title = "Second reviews"
     keyset: ClassVar = ("concluded_at", "id")
@@ -116,7 +116,7 @@ class SecondReviewAdmin(BrowsingAdmin):
 
 
 class OpenAdmin(SecondReviewAdmin):
-    """The second reviews that nobody has concluded, the longest waiting first. They show no verdict.
+    """The open second reviews, the longest waiting first. They show no verdict.
 
     It is not registered: each request creates one.
     """

@@ -1,6 +1,6 @@
-"""The evidence for a second review: what was known before the decision, without what followed.
+"""The evidence for a second review: the facts that were known before the decision.
 
-Links are left out. The page behind each of them could show the decision.
+Links are left out, because the pages behind them could show the decision.
 """
 
 from collections.abc import Mapping
@@ -37,13 +37,13 @@ from readmodels.queries import related
 from readmodels.queries.explanation import explain
 
 _MOST_EARLIER: Final = 5
-# Not claims and assignments, which name the reviewer.
+# Claims and assignments are left out, because they name the reviewer.
 _OPINIONS: Final = {each.event_type for each in (ReviewEscalated, ReviewSnoozed)}
 _DECISIONS: Final = (PaymentFirstApproved, PaymentApproved, PaymentRejected)
 
 
 class ShownVerdict(Struct, frozen=True, kw_only=True):
-    """What one person decided, or would have decided. Only second reviewers state a severity."""
+    """The verdict of one person. Only second reviewers state a severity."""
 
     title: str
     by: str
@@ -56,7 +56,7 @@ class ShownVerdict(Struct, frozen=True, kw_only=True):
 
 
 class EarlierPayment(Struct, frozen=True, kw_only=True):
-    """A payment from before. `status` is empty if it may have changed after the decision."""
+    """An earlier payment. `status` is empty if it may have changed after the decision."""
 
     initiated_at: datetime
     customer: str
@@ -99,7 +99,7 @@ def gather(review: SecondReview, http_request: HttpRequest) -> dict[str, Any]:
 
 
 def verdicts(review: SecondReview) -> list[ShownVerdict]:
-    """Return the verdicts of a concluded review in order, none of an open one. Takes three queries."""
+    """Return the verdicts of a concluded review in order, or [] if open. Takes three queries."""
     conclusion = review.conclusion
     if conclusion is None:
         return []
@@ -121,7 +121,7 @@ def verdicts(review: SecondReview) -> list[ShownVerdict]:
 def _earlier(
     rows: QuerySet[PaymentSummary], payment: Payment, at: datetime
 ) -> list[EarlierPayment]:
-    """Return the latest payments from before the payment, as they were `at` that time."""
+    """Return the latest payments before the payment, as they were at the time `at`."""
     earlier = rows.filter(initiated_at__lt=payment.initiated_at).exclude(pk=payment.payment_id)
     found = list(earlier.order_by("-initiated_at", "-payment_id")[:_MOST_EARLIER])
     names = Customer.objects.in_bulk({row.customer_id for row in found})
@@ -152,7 +152,7 @@ def _shown(
 
 
 def _text(reference: NoteRef | None, texts: Mapping[UUID, Note]) -> str:
-    """Return the text of a note, or why it is not shown. Empty without a note."""
+    """Return the text of a note, or why it is not shown, or "" without a note."""
     if reference is None:
         return ""
     note = texts.get(reference.note_id)
