@@ -1,4 +1,4 @@
-"""The attempts to deliver events to endpoints, and what the endpoints answered."""
+"""The attempts to deliver events to endpoints, with the endpoints' responses."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -35,7 +35,7 @@ class AttemptAdmin(BrowsingAdmin):
         PaymentFilter,
         ("at", titled(MomentsFilter, "time")),
     )
-    search_fields = ("payment_id",)  # see places
+    search_fields = ("payment_id",)  # shows the search box; `places` searches
     search_help_text = "Payment id"
 
     @display(description="When (UTC)")
@@ -73,7 +73,7 @@ class AttemptAdmin(BrowsingAdmin):
             yield exact("payment id", payment_id=payment_id)
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show one attempt with the beginning of the answer's body as text."""
+        """Show one attempt with the beginning of the response's body as text."""
         number = object_id.isascii() and object_id.isdigit() and len(object_id) <= _DIGITS_OF_AN_ID
         rows = Attempt.objects.select_related("endpoint__client")
         row = rows.filter(pk=int(object_id)).first() if number else None
@@ -93,7 +93,7 @@ class AttemptAdmin(BrowsingAdmin):
 
 
 def answer(row: Attempt) -> str:
-    """Return the status with its phrase, or the error if there was no answer."""
+    """Return the status with its phrase, or the error if there was no response."""
     if row.status is None:
         return parts.visible(row.error) or "none"
     try:

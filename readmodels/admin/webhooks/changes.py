@@ -1,4 +1,4 @@
-"""The buttons of an endpoint: each gives one command, which Django's admin log records.
+"""The buttons on an endpoint's page. Each sends a command, which Django's admin log records.
 
 They are separate views, because Django's change form would show and write every column.
 """
@@ -23,7 +23,7 @@ from readmodels.admin.webhooks.forms import NewEndpointForm, ReasonForm, Setting
 from readmodels.webhooks import addresses, endpoints, keys
 from readmodels.webhooks.models import MOST_ENDPOINTS, Endpoint, State
 
-_LONGEST_NAME: Final = 200  # of an object in Django's admin log
+_LONGEST_NAME: Final = 200  # of an object, in Django's admin log
 _ENDPOINT_GONE: Final = "This endpoint was deleted in the meantime."
 
 
@@ -32,7 +32,7 @@ def may_manage(request: HttpRequest) -> bool:
 
 
 def record(request: HttpRequest, endpoint: Endpoint, change: str, *, flag: int = CHANGE) -> None:
-    """Write to Django's admin log who changed the endpoint and how. Never a secret."""
+    """Write to Django's admin log who changed the endpoint and how, without secrets."""
     LogEntry.objects.create(
         user_id=int(request.user.pk or 0),
         content_type=ContentType.objects.get_for_model(Endpoint),
@@ -52,7 +52,7 @@ def to_list() -> HttpResponseRedirect:
 
 
 class EndpointView(View):
-    """Common part of the buttons. `endpoint` is the one of the page, and `command` names the button."""
+    """Base class of the buttons. `endpoint` is the page's endpoint. `command` names the button."""
 
     admin: Any = None
     command: ClassVar[str]
@@ -220,7 +220,7 @@ class RotateView(EndpointView):
 
 
 class EditView(EndpointView):
-    """Change the settings. Fields that were not changed keep what a colleague may have stored."""
+    """Change the settings. Unchanged fields keep values that a colleague may have stored since."""
 
     command = "edit"
     keeps: ClassVar = ("url", "description")
@@ -241,7 +241,7 @@ class EditView(EndpointView):
         if not form.has_changed():
             messages.info(request, "Nothing was changed.")
             return to_page(self.endpoint)
-        # No transaction around it: the use case looks up the host of a new URL.
+        # No transaction here, because the use case looks up the host of a new URL.
         try:
             given = form.given(form.changed_data)
             endpoints.change(self.endpoint, given, at=timezone.now(), by=requests.actor(request))
@@ -281,7 +281,7 @@ class AddView(View):
             return self._page(request, form)
         given = form.given([name for name in form.cleaned_data if name != "client"])
         client = form.cleaned_data["client"]
-        # No transaction around it: the use case looks up the host of the URL.
+        # No transaction here, because the use case looks up the host of the URL.
         try:
             endpoint, secret = endpoints.create(
                 client.pk, given, at=timezone.now(), by=requests.actor(request)
@@ -315,7 +315,7 @@ class AddView(View):
 
 
 def secret_page(admin: Any, request: HttpRequest, endpoint: Endpoint, secret: str) -> HttpResponse:
-    """Show a new secret. No later page shows it. As for every page, browsers store none of it."""
+    """Show a new secret. No later page shows it, and browsers store no page of the back office."""
     page: HttpResponse = admin.page(
         request,
         "backoffice/webhooks/secret.html",

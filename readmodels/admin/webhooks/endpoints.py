@@ -37,7 +37,7 @@ from readmodels.webhooks import lag
 from readmodels.webhooks.models import Endpoint, State
 
 _NEWEST: Final = 10
-# For each of fifty endpoints on a page. An exact larger number would change no decision.
+# A page counts for up to fifty endpoints. Counting further would change no decision.
 _COUNTED_TO: Final = 1_000
 
 
@@ -121,7 +121,7 @@ class EndpointAdmin(BrowsingAdmin):
         return super().changelist_view(request, context)
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show an endpoint without its secrets. A fixed number of queries, each bounded."""
+        """Show an endpoint without its secrets. Takes a fixed number of queries, each bounded."""
         endpoint_id = as_uuid(object_id)
         rows = Endpoint.objects.select_related("client").defer("secret", "old_secret")
         endpoint = rows.filter(pk=endpoint_id).first() if endpoint_id else None
@@ -150,7 +150,7 @@ class EndpointAdmin(BrowsingAdmin):
 
 
 def _headline(endpoint: Endpoint) -> str:
-    """Return the state in a sentence, with the next step."""
+    """Return a sentence with the state and the next step."""
     match endpoint.state:
         case State.PAUSED:
             return "Paused. Events are kept and sent after you resume."
@@ -165,7 +165,7 @@ def _headline(endpoint: Endpoint) -> str:
 
 
 def _lags(endpoints: Sequence[Endpoint]) -> dict[UUID, lag.Lag]:
-    """Return the lag of each endpoint, also of one that was deleted since it was read."""
+    """Return the lag of each endpoint, including endpoints deleted since they were read."""
     found = lag.measure(endpoints, limit=_COUNTED_TO)
     return {each.pk: found.get(each.pk, lag.NONE) for each in endpoints}
 
@@ -192,7 +192,7 @@ def _attempts(endpoint: Endpoint) -> list[dict[str, Any]]:
 
 
 def _changes(endpoint_id: UUID) -> list[LogEntry]:
-    """Return the newest changes by staff. Few people make few changes, so they need no index."""
+    """Return the newest changes by staff. There are few in total, so this needs no index."""
     return list(
         LogEntry.objects.filter(
             content_type=ContentType.objects.get_for_model(Endpoint), object_id=str(endpoint_id)

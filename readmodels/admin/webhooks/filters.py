@@ -1,4 +1,4 @@
-"""Filters of the lists of webhooks."""
+"""Filters for the lists of webhooks."""
 
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ _MOST_ENDPOINTS: Final = 200
 
 
 class FailingFilter(OneOf):
-    """Endpoints whose latest delivery failed. There are few rows, so no index is needed."""
+    """Filter by whether the latest delivery failed. There are few rows, so no index is needed."""
 
     title = "failing"
     parameter_name = "failing"
@@ -33,7 +33,7 @@ class FailingFilter(OneOf):
 
 
 class EndpointFilter(OneOf):
-    """Rows of an endpoint, which is chosen by address. Links may name any endpoint by its id."""
+    """Filter by endpoint, which is chosen by its URL. Links may name any endpoint by id."""
 
     title = "endpoint"
     parameter_name = "endpoint"

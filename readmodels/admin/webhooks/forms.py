@@ -1,4 +1,4 @@
-"""The forms of the buttons of webhook endpoints."""
+"""The forms behind the buttons of webhook endpoints."""
 
 from datetime import UTC, datetime, time
 from typing import Any, Final
@@ -25,7 +25,7 @@ _PAYLOADS: Final = (("full", "The event with its payment"), ("thin", "Only the i
 
 
 class SettingsForm(forms.Form):
-    """The settings. Hidden fields carry the values that were shown, to find what was changed."""
+    """The settings. Hidden fields hold the values shown, so that changes can be detected."""
 
     url = forms.CharField(
         label="URL",
@@ -55,7 +55,7 @@ class SettingsForm(forms.Form):
     )
 
     def given(self, fields: list[str]) -> Settings:
-        """Return the settings that these fields of the form stand for."""
+        """Return the settings that these form fields describe."""
         found: dict[str, Any] = {name: self.cleaned_data[name] for name in fields}
         if "payload" in found:
             found["thin"] = found.pop("payload") == "thin"
@@ -89,7 +89,7 @@ class ReasonForm(forms.Form):
 
 
 class ReplayForm(forms.Form):
-    """From where to send again: a position, or a day with or without a time."""
+    """The start of a replay: a position, or a day with or without a time."""
 
     position = forms.CharField(
         required=False,
@@ -134,7 +134,7 @@ class ReplayForm(forms.Form):
 
     @staticmethod
     def _since(day: str, at: str) -> datetime | None:
-        """Return the moment, None if no day was typed. Raises ValueError."""
+        """Return the typed moment, or None without a day. Raises ValueError."""
         if not day.strip():
             if at.strip():
                 raise ValueError("A time needs a day.")

@@ -25,7 +25,7 @@ class HeldAdmin(BrowsingAdmin):
     list_display = ("payment", "to", "event", "error_text", "tries", "first", "next_try")
     list_select_related = ("endpoint__client",)
     list_filter = (EndpointFilter, PaymentFilter, ("since", titled(MomentsFilter, "held since")))
-    search_fields = ("payment_id",)  # see places
+    search_fields = ("payment_id",)  # shows the search box; `places` searches
     search_help_text = "Payment id"
     has_pages = False
 

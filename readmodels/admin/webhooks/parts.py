@@ -1,4 +1,4 @@
-"""Badges, links and texts that several screens of webhooks show."""
+"""Badges, links and texts that several webhook screens show."""
 
 import unicodedata
 from typing import Final
@@ -38,7 +38,7 @@ def state_badge(endpoint: Endpoint) -> Badge:
 
 
 def state(endpoint: Endpoint) -> str:
-    """Return the badge of the state; beneath, why the endpoint is disabled or when it is tried again."""
+    """Return the state's badge, with why the endpoint is disabled or when it is retried beneath."""
     badge = fragments.badges_html(state_badge(endpoint))
     match state_of(endpoint):
         case State.DISABLED:
@@ -77,7 +77,7 @@ def endpoint_link(endpoint: Endpoint) -> str:
 
 
 def visible(text: str) -> str:
-    """Return text of a foreign server with escapes for characters that would not show."""
+    """Return the text of a foreign server with invisible characters escaped."""
     return "".join(
         each
         if each in "\n\t" or unicodedata.category(each) not in _INVISIBLE

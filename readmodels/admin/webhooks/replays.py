@@ -1,4 +1,4 @@
-"""The button "Replay": ask from where, show how many events are sent again, then send them."""
+"""The button "Replay": ask where to start, show how many events will be sent, then send them."""
 
 from typing import ClassVar
 from uuid import UUID
@@ -34,7 +34,7 @@ class ReplayView(EndpointView):
             return self._ask(request, form)
         since, after = form.cleaned_data["since"], form.cleaned_data["position"]
         if since is not None:
-            # A time never skips events that are not delivered yet.
+            # A chosen time must not skip events that are not delivered yet.
             after = min(endpoints.position_before(since), self.endpoint.position)
         if after > (last := horizon.last_position()):
             form.add_error("position", f"The log ends at {last}. Enter a position up to it.")

@@ -1,4 +1,4 @@
-"""The endpoints that need a person: those that fail now, and those that are disabled."""
+"""The endpoints that need attention, because they fail or are disabled."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ _SHOWN: Final = 5
 
 
 def in_trouble() -> tuple[list[dict[str, Any]], bool]:
-    """Return the endpoints for the dashboard, and whether there are more. Failing ones are first."""
+    """Return the endpoints for the dashboard, failing ones first, and whether there are more."""
     rows = (
         Endpoint.objects.filter(
             Q(state=State.DISABLED.value) | Q(state=State.ACTIVE.value, failures__gt=0)
