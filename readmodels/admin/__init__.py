@@ -1,6 +1,6 @@
-"""The back office. This module imports the admin of every model; `urls` has the other screens.
+"""The back office. This module imports the admin of every model. `urls` has the other screens.
 
-Pages are read-only: every change is a command, given by a button.
+Pages are read-only. Every change is a command that a button sends.
 """
 
 from readmodels.admin import statistics

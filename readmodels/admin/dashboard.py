@@ -1,4 +1,4 @@
-"""The dashboard: reviews, the day of the person, today's payments, failing endpoints and projections."""
+"""The dashboard: reviews, the person's day, today's payments, endpoints and projections."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -30,7 +30,7 @@ _DAYS: Final = 14
 _WAITING: Final = 8
 _REACHED: Final = 5
 _URGENT: Final = 80
-# An exact larger number would cost more and change no decision.
+# Counting further would cost more and change no decision.
 _COUNTED_TO: Final = 1_000
 _CURRENCIES: Final = 4
 _REPAIR: Final = "readmodels.repair_projections"
@@ -38,7 +38,7 @@ _POLL_SECONDS: Final = 60
 
 
 def context(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Return the context of the dashboard: unfold's DASHBOARD_CALLBACK. Every query uses an index."""
+    """Return the dashboard's context for unfold's DASHBOARD_CALLBACK. All queries use indexes."""
     if not request.user.has_perm("readmodels.view_paymentsummary"):
         return context | {"title": "No access yet"}
     now = timezone.now()
@@ -80,12 +80,12 @@ def waiting_count() -> str:
 
 
 def _listed(at: datetime) -> QuerySet[PaymentSummary]:
-    """Return what the queue shows: the payments that wait for review without the snoozed ones."""
+    """Return the payments that the queue shows: those waiting for review, except snoozed ones."""
     return review_queue.pending().filter(routing.awake(at))
 
 
 def _queue(now: datetime) -> dict[str, Any]:
-    """Return sums of the payments that the queue shows."""
+    """Return counts and sums for the payments that the queue shows."""
     waiting = deadlines.waiting(now)
     awake = [each for each in waiting if not each.snoozed]
     more = "+" if deadlines.is_cut(waiting) else ""
@@ -106,7 +106,7 @@ def _queue(now: datetime) -> dict[str, Any]:
 
 
 def _my_day(person: Person, now: datetime) -> dict[str, str]:
-    """Return what the person has decided today, and holds now."""
+    """Return how many payments the person has decided today, and how many they hold now."""
     today = now.date()
     done = analytics.reviews_by("day", Period(today, today), reviewer=person.actor).get(today)
     held = _listed(now).filter(claimed_by=person.actor, claimed_until__gt=now)
@@ -117,7 +117,7 @@ def _my_day(person: Person, now: datetime) -> dict[str, str]:
 
 
 def _reached(now: datetime) -> list[dict[str, Any]]:
-    """Return the newest urgent levels of deadlines that were reached within a day."""
+    """Return the urgent deadline levels that were reached within the last day, newest first."""
     rows = ReachedLevel.objects.filter(at__gt=now - timedelta(days=1), level__gte=_URGENT)
     newest = list(rows.order_by("-at", "payment_id")[:_REACHED])
     payments = PaymentSummary.objects.in_bulk({row.payment_id for row in newest})
@@ -136,14 +136,14 @@ def _reached(now: datetime) -> list[dict[str, Any]]:
 
 
 def _disputes_due(now: datetime) -> str:
-    """Return the number of disputes that need a response within a week, overdue ones included."""
+    """Return the number of disputes that need a response within a week, including overdue ones."""
     soon = now + fragments.RESPOND_SOON
     due = DisputeSummary.objects.filter(closed_at__isnull=True, due_at__lt=soon)
     return count_up_to(_COUNTED_TO, due)
 
 
 def _waiting(person: Person, now: datetime) -> list[dict[str, Any]]:
-    """Return the most urgent payments: for reviewers, those that they may decide now."""
+    """Return the most urgent payments. Reviewers get only those that they may decide now."""
     found = _listed(now)
     if person.reviews:
         found = found.filter(
@@ -172,7 +172,7 @@ def _waiting(person: Person, now: datetime) -> list[dict[str, Any]]:
 
 
 def _payments(today: date) -> dict[str, Any]:
-    """Return today's payments, and the chart of the last days. Without `today`, the sums took too long."""
+    """Return today's payments and the chart of the last days. `today` is None after a timeout."""
     period = Period(today - timedelta(days=_DAYS - 1), today)
     try:
         with bounded():
@@ -203,14 +203,14 @@ def _today(sums: Sums | None) -> dict[str, str]:
 
 
 def _volumes(currencies: Mapping[str, Sums]) -> list[str]:
-    """Return the completed volume in the currencies with most completed payments."""
+    """Return the completed volume in the currencies with the most completed payments."""
     completed = {code: row for code, row in currencies.items() if row["completed_count"] > 0}
     order = sorted(completed, key=lambda code: -completed[code]["completed_count"])
     return _shown([labels.amount(completed[code]["completed_volume"], code) for code in order])
 
 
 def _shown(amounts: Sequence[str]) -> list[str]:
-    """Return the first amounts, and how many currencies there are in addition."""
+    """Return the first amounts, and a text that counts the remaining currencies."""
     others = len(amounts) - _CURRENCIES
     more = [f"{others} other currenc{'y' if others == 1 else 'ies'}"] if others > 0 else []
     return [*amounts[:_CURRENCIES], *more]

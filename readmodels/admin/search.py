@@ -1,4 +1,4 @@
-"""The search of the header: the first payments and customers found, with the lists of all."""
+"""The search in the header. It shows the first payments and customers, with links to all."""
 
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ _SHOWN: Final = 10
 
 
 class Section(Struct):
-    """What was found in one list. `lines` are the rows with what the template shows of them."""
+    """The results from one list. `lines` are the rows with the data that the template shows."""
 
     title: str
     template: str
@@ -36,7 +36,7 @@ class Section(Struct):
 
 
 def search(request: HttpRequest) -> HttpResponse:
-    """Show what is found for `q` in the lists that the person may see."""
+    """Show the results for `q` from the lists that the person may see."""
     lists = [
         (model_admin, template, describe)
         for model, template, describe in _LISTS

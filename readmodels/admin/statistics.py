@@ -25,14 +25,14 @@ from readmodels.queries import analytics
 from readmodels.queries.analytics import Period, Sums
 from readmodels.queries.bounded import TooBroad, bounded
 
-# The totals are of so many days at most: of the range that was asked for, or of the newest days.
+# The most days in the totals: the filtered range, or without one the newest days.
 _MOST: Final = 366
 _NEWEST: Final = 90
 _VOLUME: Final = "_volume"
 
 
 class View(Struct, frozen=True, kw_only=True):
-    """The columns that the list shows: the name of a counter, and its title. One figure is in a cell."""
+    """The columns that the list shows. Each has the name of a counter and a title."""
 
     label: str
     columns: Mapping[str, str]
@@ -73,7 +73,7 @@ VIEWS: Final = {
 
 
 class FiguresFilter(OneOf):
-    """The figures that the columns show. It leaves out no rows."""
+    """Choose the figures that the columns show. This filter excludes no rows."""
 
     title = "figures"
     parameter_name = "figures"
@@ -93,7 +93,7 @@ def _column(name: str, title: str) -> Any:
     def figure(row: DailyStatistics) -> str:
         return _text(name, getattr(row, name), row.currency)
 
-    figure.__name__ = f"figure_{name}"  # the class of its cells
+    figure.__name__ = f"figure_{name}"  # becomes the CSS class of the cells
     return figure
 
 
@@ -160,7 +160,7 @@ def _chosen(request: HttpRequest) -> str:
 
 
 def _totals(request: HttpRequest, rows: QuerySet[DailyStatistics]) -> dict[str, Any]:
-    """Return the totals of the filtered rows per currency, and their chart."""
+    """Return the totals of the filtered rows by currency, and their chart."""
     has_range = request.GET.get("day_from") or request.GET.get("day_to")
     ends = rows.order_by().aggregate(first=Min("day"), last=Max("day"))
     if ends["last"] is None:

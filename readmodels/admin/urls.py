@@ -1,6 +1,6 @@
-"""The addresses of screens that belong to no model, below /admin/.
+"""The URLs below /admin/ of screens that belong to no model.
 
-The pages of a model and their buttons are in `get_urls` of its admin.
+`get_urls` of a model's admin has the URLs of the model's pages and buttons.
 """
 
 from typing import Any, Final
