@@ -140,4 +140,4 @@ def test_empty_dashboard_is_calm() -> None:
     shown = text(browser("analyst").get(HOME))
 
     assert "Nothing is waiting." in shown
-    assert "Nothing is left that you can decide." in shown
+    assert "There is nothing left that you can decide." in shown

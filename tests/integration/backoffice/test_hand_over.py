@@ -118,7 +118,7 @@ def test_list_ends_after_fifty_payments(monkeypatch: pytest.MonkeyPatch) -> None
     project()
 
     assert shown(grace, ann) == payments[:2]
-    assert "The 2 most urgent ones." in text(grace.get(URL, {"reviewer": ann}))
+    assert "These are the 2 most urgent payments." in text(grace.get(URL, {"reviewer": ann}))
 
 
 @pytest.mark.parametrize(

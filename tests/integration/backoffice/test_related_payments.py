@@ -90,7 +90,7 @@ def test_totals_stop_at_the_latest_payments(monkeypatch: pytest.MonkeyPatch) -> 
     assert totals.has_older
     page = text(browser().get(payment_page(str(payment))))
     assert "All 2+ payments" in page
-    assert "The sums are those of the latest 2." in page
+    assert "The sums cover only the latest 2 payments." in page
 
 
 def test_unknown_customer_and_card_have_no_totals() -> None:

@@ -264,7 +264,7 @@ def test_filter_that_no_longer_exists_is_named_and_dropped() -> None:
     assert answer.redirect_chain == [(f"{QUEUE}?risk_band__exact=high", 302)]
     assert "which are left out: gone, worn__exact." in text(answer)
     assert [str(row.pk) for row in answer.context["cl"].result_list] == [payment]
-    assert "no longer has it: gone, worn__exact" in text(ann.get(OVERVIEW))
+    assert "Filters that the list no longer has: gone, worn__exact" in text(ann.get(OVERVIEW))
 
 
 @pytest.mark.parametrize("query", ["gone=1", "", "%00=%00", "&" * 60, "a=b&" * 200])
