@@ -33,8 +33,8 @@ class AskForm(forms.Form):
         widget=UnfoldAdminTextInputWidget(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
-        help_text="The colleague who cannot use the second factor any more. Make sure that it is"
-        " them, for example by a call.",
+        help_text="The colleague who can no longer use their second factor. Make sure that the"
+        " request is theirs, for example by a call.",
     )
     reason = forms.ChoiceField(
         choices=[("", "Choose a reason"), *Reason.choices], widget=UnfoldAdminSelectWidget

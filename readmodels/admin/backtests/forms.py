@@ -58,7 +58,7 @@ class BacktestForm(forms.Form):
         choices=_RANGES,
         initial="90",
         widget=UnfoldAdminSelectWidget,
-        help_text="By the time of recording. Nothing after the end is known, labels included.",
+        help_text="By the time of recording. Nothing after the end is known, not even for labels.",
     )
     since = forms.CharField(
         label="First day",
@@ -92,7 +92,7 @@ class BacktestForm(forms.Form):
         decimal_places=4,
         initial=100,
         widget=UnfoldAdminDecimalFieldWidget,
-        help_text="100 evaluates all payments. Less is faster, and gives an interval.",
+        help_text="100 evaluates all payments. A smaller sample is faster, but gives an interval.",
     )
     seed = forms.IntegerField(
         min_value=0,
@@ -107,7 +107,7 @@ class BacktestForm(forms.Form):
         max_value=_MOST_DAYS,
         initial=MATURE.days,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text="A completed payment without a sign of fraud counts as good after so many days.",
+        help_text="A completed payment counts as good after so many days without a sign of fraud.",
     )
 
     def __init__(self, register: Register, *args: Any, **kwargs: Any) -> None:

@@ -68,8 +68,8 @@ class ExportedList(Struct, frozen=True, kw_only=True):
         """Return the rows that the person sees with these filters. Raises WrongFilter."""
         if len(query) > LONGEST_QUERY:
             raise WrongFilter(
-                f"The filters have {len(query):,} characters in the address. The record of exports takes"
-                f" {LONGEST_QUERY:,}: use shorter filters."
+                f"The filters have {len(query):,} characters in the address. The limit is"
+                f" {LONGEST_QUERY:,}. Use shorter filters."
             )
         found = self.select(user, dict(parse_qsl(query)))
         return Selected(found.rows.values_list(*self.columns.fields), found.filters)

@@ -159,12 +159,12 @@ class AddView(OneListView):
         return f"Add to list {self.name}"
 
     def lines(self) -> list[str]:
-        return ["It counts from the next payment on. Earlier payments do not change."]
+        return ["It takes effect with the next payment. Earlier payments do not change."]
 
     def change(self, form: forms.Form, author: Author) -> str:
         given = form.cleaned_data
         lists.add(self.name, [given["value"]], author, expires_at=given["expires"])
-        return "Added. It counts from the next payment on."
+        return "Added. It takes effect with the next payment."
 
 
 class RemoveView(OneListView):
@@ -185,7 +185,7 @@ class RemoveView(OneListView):
     def lines(self) -> list[str]:
         (row,) = shown.rows([self.entry], self.item, timezone.now())
         value = unescape(strip_tags(row.value))
-        return [f"{value} does not match the list any more, from the next payment on."]
+        return [f"From the next payment on, {value} no longer matches the list."]
 
     def change(self, form: forms.Form, author: Author) -> str:
         lists.remove(self.name, self.entry.value, author)
@@ -248,7 +248,7 @@ class FromPaymentView(ChangeView):
             return ["There is no list that takes a part of this payment. Create one first."]
         return [
             "The list decides what is added: the card, the customer, the country or a prefix of the"
-            " reference. It counts from the next payment on.",
+            " reference. It takes effect with the next payment.",
             *(
                 ["Reveal the customer on the page of the payment to see the reference."]
                 if self.offered.get(Item.REFERENCE_PREFIX) and not self.is_revealed
@@ -271,7 +271,7 @@ class FromPaymentView(ChangeView):
             card=self.payment.card if item is Item.CARD else None,
             payment_id=self.payment.payment_id,
         )
-        return f"Added to list {name}. It counts from the next payment on."
+        return f"Added to list {name}. It takes effect with the next payment."
 
     def _value(self, item: Item) -> str:
         match item:

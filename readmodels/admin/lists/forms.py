@@ -17,7 +17,7 @@ _VALUES: Final = {
     Item.CARD: "Open a payment with the card instead: “Add to a list”.",
     Item.CUSTOMER: "The customer's id, from the address of its page.",
     Item.COUNTRY: "A code of two letters, like DE.",
-    Item.REFERENCE_PREFIX: "3 to 20 characters. Payments match whose reference begins with them.",
+    Item.REFERENCE_PREFIX: "3 to 20 characters. It matches references that begin with it.",
 }
 
 
@@ -57,7 +57,7 @@ class ExpiringForm(NoteForm):
 
     expires = forms.CharField(
         required=False,
-        label="Counts until the end of",
+        label="Valid until the end of",
         widget=_text(),
         help_text="A day in UTC, like 2027-03-31. Empty: until it is removed.",
     )

@@ -84,7 +84,7 @@ class UnblockForm(NoteForm):
 class EraseForm(forms.Form):
     reason = StoredTextField(
         max_length=erasure.LONGEST_REASON,
-        help_text="Kept permanently, such as the number of the request. It must not name the customer.",
+        help_text="Such as a request number. It is permanent and must not name the customer.",
     )
 
 

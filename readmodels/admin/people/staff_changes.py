@@ -226,7 +226,7 @@ class DeleteView(_ConfirmView):
     title = "Delete the account"
     button = "Delete"
     lines = (
-        "Only an account that was never used can be deleted: records need the names of others.",
+        "Only an account that was never used can be deleted. Records need the names of all others.",
     )
 
     def change(self, request: HttpRequest, person: User, typed: dict[str, Any]) -> HttpResponse:

@@ -20,13 +20,13 @@ def consequences_of(action: Action, payment: Payment) -> tuple[str, ...]:
             return ("This is final. A cancelled payment cannot be resumed.",)
         case actions.SNOOZE if payment.review_deadline is not None:
             return (
-                "A claim on it ends. It returns to you first, if you ask for the next one.",
+                "A claim on it ends. After the snooze, “Claim next” gives it to you first.",
                 f"The deadline stays: {labels.minute(payment.review_deadline)}.",
             )
         case actions.ASSIGN:
             return (
-                "Claims of others end. Until half of the time to decide has passed, only the assignee and"
-                " senior reviewers can decide.",
+                "Other reviewers' claims end. Until half of the time to decide has passed, only the"
+                " assignee and senior reviewers can decide.",
             )
     return ()
 

@@ -37,8 +37,8 @@ class EvidenceForm(forms.Form):
     )
     reason = StoredTextField(
         max_length=LONGEST_REASON,
-        help_text="Recorded with your name and shown to auditors, such as the number of a case. No names of"
-        " customers.",
+        help_text="Such as a case number. It is recorded with your name and shown to auditors."
+        " No names of customers.",
         error_messages={"required": "Enter why you need the evidence."},
     )
 

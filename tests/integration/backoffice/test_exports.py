@@ -121,7 +121,7 @@ def test_export_with_filters_too_long_for_the_record_is_refused(gus: Browser) ->
     answer = export(gus, "events", f"?correlation_id={'x' * 1_000}")
 
     assert "The filters have" in text(answer)
-    assert "use shorter filters" in text(answer)
+    assert "Use shorter filters" in text(answer)
     assert not Export.objects.exists()
 
 

@@ -101,7 +101,7 @@ def test_list_is_created_filled_and_archived_on_its_pages() -> None:
     )
     shown = text(answer)
 
-    assert "Added. It counts from the next payment on." in shown
+    assert "Added. It takes effect with the next payment." in shown
     assert "KP Case 13 Remove…" in shown
     assert "by grace until 2099-12-31 23:59 UTC" in shown
     assert "Not used by a policy" in shown
@@ -185,7 +185,7 @@ def test_part_of_a_payment_is_added_to_the_list_of_its_type(
     )
 
     assert f'<optgroup label="{label}">' in shown
-    assert "Added to list stolen-cards. It counts from the next payment on." in text(answer)
+    assert "Added to list stolen-cards. It takes effect with the next payment." in text(answer)
     entry = Entry.objects.get()
     assert entry.key == key.format(card=state.card.fingerprint, customer=state.customer_id)
     assert entry.payment_id == payment
