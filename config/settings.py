@@ -199,13 +199,13 @@ EVENT_AGGREGATES = "payments.aggregates.AGGREGATES"
 # has no such limit: each Idempotency-Key claims its own payment.
 REVIEWS_HELD: int = variables.number("REVIEWS_HELD", 1, least=1, most=1_000)
 
-# The percentage of decisions that a second person reviews without seeing the decision. It is larger
-# for reviewers with fewer than so many decisions in the last 90 days.
+# The percentage of decisions that a second person reviews without seeing the decision. A larger
+# percentage applies to reviewers with few decisions in the last 90 days.
 SECOND_REVIEW_PERCENT: int = variables.number("SECOND_REVIEW_PERCENT", 2, most=100)
 SECOND_REVIEW_NEW_PERCENT: int = variables.number("SECOND_REVIEW_NEW_PERCENT", 20, most=100)
 SECOND_REVIEW_NEW_DECISIONS: int = variables.number("SECOND_REVIEW_NEW_DECISIONS", 50)
 
-# Auditors are warned about people who reveal customers' personal data more often per hour.
+# Auditors are warned about people who reveal personal data more than this many times per hour.
 REVEALS_PER_HOUR: int = variables.number("REVEALS_PER_HOUR", 50, least=1)
 
 # The command that checks each attached file for viruses. It reads the file from its standard input
@@ -257,7 +257,7 @@ AXES_VERBOSE = False
 MFA_REQUIRED_ROLES: list[str] = variables.roles(
     "MFA_REQUIRED_ROLES", ("senior reviewer", "risk manager", "superuser")
 )
-# How long after a second factor sensitive actions do not ask for it again.
+# For this time after a second factor, sensitive actions do not ask for it again.
 MFA_RECENT_SECONDS: int = 60 * variables.number("MFA_RECENT_MINUTES", 15, least=1, most=720)
 OTP_TOTP_ISSUER = "Payments review"
 OTP_WEBAUTHN_HELPER_CLASS = "payments.identity.passkeys.Helper"

@@ -1,4 +1,4 @@
-"""The middleware of the service: a WSGI wrapper, then that in settings.MIDDLEWARE, in order.
+"""The middleware of the service: a WSGI wrapper, then the classes of settings.MIDDLEWARE in order.
 
 API clients send a key with each request. Their requests skip what only browsers need: sessions, users, CSRF
 tokens and messages.
@@ -82,11 +82,11 @@ def _without_charset(given: str) -> str:
 
 
 class RequestIdMiddleware:
-    """Give each request an id and a correlation id: the caller's if they are valid.
+    """Give each request an id and a correlation id.
 
-    The response, the logs and the events carry the request id. If it is missing or invalid, a new
-    one is made. Requests that a caller makes for one purpose can share one X-Correlation-ID. By
-    default it is the request id.
+    Valid ids from the caller are used. The default is a new request id, which is also the default
+    correlation id. The response, the logs and the events carry the request id. A caller can send
+    the same X-Correlation-ID with several requests for one purpose.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -120,8 +120,8 @@ class ProbeMiddleware:
     """Answer probes before all other middleware, which would refuse them.
 
     Probes are unencrypted, and their Host is missing or the address of a pod. `/metrics` is not a
-    probe. Without a token, only the Host check of later middleware keeps it from web pages in a
-    local browser.
+    probe. Without a token, only the Host check of later middleware keeps web pages in a local
+    browser from reading it.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

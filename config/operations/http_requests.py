@@ -107,7 +107,7 @@ requests: Final = Requests(Connection(settings.REDIS_URL))
 
 
 class HttpRequests(Collector):
-    """Collect the durations of requests. It yields nothing while Valkey is unreachable."""
+    """A collector of request durations. It yields nothing while Valkey is unreachable."""
 
     def __init__(self, counted: Requests) -> None:
         self._counted = counted

@@ -12,7 +12,8 @@ from psycopg.pq import ConnStatus, TransactionStatus
 from config.postgresql import session
 
 _ENDING: Final = ("FATAL", "PANIC")
-# The server is a standby or read-only. A new connection may reach another one or get new defaults.
+# These errors mean that the server is a standby or read-only. A new connection may reach another
+# server, or get changed defaults.
 _OTHER_SERVER_NEEDED: Final = (
     psycopg.errors.ReadOnlySqlTransaction,
     psycopg.errors.ObjectNotInPrerequisiteState,

@@ -1,5 +1,5 @@
 """Everything that the service needs on one machine, started and stopped together.
 
-`make run` and the tests use it. The servers come from wheels and listen on unix sockets, so nothing
-else needs to be installed.
+`make run` and the tests use it. The servers come from wheels, so nothing else needs to be
+installed. They listen on unix sockets.
 """

@@ -37,5 +37,5 @@ def web(port: int = 8000, *, workers: int = 1, log_level: str = "warning") -> Se
 
 
 def with_python(command: Sequence[str]) -> list[str]:
-    """Return the command, run with this interpreter: PATH need not contain .venv/bin."""
+    """Return the command, run by this interpreter. PATH need not contain .venv/bin."""
     return [sys.executable, *_WARNINGS, "-m", *command]

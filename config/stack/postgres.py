@@ -148,7 +148,8 @@ def binaries() -> Path:
     programs = package / _INSTALLATION / "bin"
     if _runs(programs):
         return programs
-    # If root starts the stack, `nobody` runs the server, which cannot read the home of root.
+    # If root starts the stack, `nobody` runs the server. It gets a copy of the programs, because it
+    # cannot read root's home.
     return _copy(package) / "bin"
 
 

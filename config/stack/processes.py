@@ -125,7 +125,7 @@ def end_descendants(leader: int) -> int:
 
 
 def is_local(process: psutil.Process) -> bool:
-    """Return whether the process has our user or the servers' account, and the same namespaces.
+    """Return whether the process runs as our user or the servers' account, in the same namespaces.
 
     In another PID namespace, the same pid means another process. Time namespaces shift start times.
     """

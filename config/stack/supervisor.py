@@ -50,7 +50,8 @@ class _Child:
 class Supervisor:
     """Keep processes running until SIGINT, SIGTERM or SIGHUP, which `check` raises as Stop.
 
-    The signal handler does not raise. It could lose a child between its start and its registration.
+    The signal handler itself does not raise. Otherwise a child could be lost between its start and
+    its registration.
     """
 
     def __init__(self) -> None:
