@@ -25,7 +25,7 @@ from readmodels.queries import analytics
 from readmodels.queries.analytics import Period, Sums
 from readmodels.queries.bounded import TooBroad, bounded
 
-# The most days in the totals: the filtered range, or without one the newest days.
+# The totals cover at most this many days: the chosen range, or else the newest days.
 _MOST: Final = 366
 _NEWEST: Final = 90
 _VOLUME: Final = "_volume"

@@ -58,7 +58,7 @@ def proceed(request: HttpRequest) -> HttpResponse:
 
 
 def target(request: HttpRequest) -> str:
-    """Return the URL in `next` if it is one of ours, otherwise that of the start page."""
+    """Return the URL in `next` if it is one of ours, otherwise the URL of the dashboard."""
     given = request.GET.get(pages.NEXT, "")
     is_ours = url_has_allowed_host_and_scheme(
         given, {request.get_host()}, require_https=request.is_secure()
@@ -67,7 +67,7 @@ def target(request: HttpRequest) -> str:
 
 
 def _came_from(request: HttpRequest) -> str:
-    """Return the URL to show afterwards. For a button, it is that of the page with the button."""
+    """Return the URL to show afterwards. For a button, this is the URL of its page."""
     if request.method in {"GET", "HEAD"}:
         return request.get_full_path()
     referer = urlsplit(request.headers.get("Referer", ""))

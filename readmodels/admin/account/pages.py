@@ -1,4 +1,4 @@
-"""The pages for the second factor. They have no menu, which stays closed until it is proved."""
+"""The pages for the second factor. They have no menu, because all other pages are closed."""
 
 from typing import Any, Final
 from urllib.parse import urlencode

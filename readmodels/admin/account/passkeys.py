@@ -18,7 +18,7 @@ from payments.identity import factors, signing_in
 
 
 class _AddsRecently:
-    """Refuse to add a passkey to an account with a factor unless that was proved recently."""
+    """Refuse to add a passkey if the account has a factor that was not proved recently."""
 
     request: Any
 

@@ -105,7 +105,7 @@ class CodesView(View):
 
 
 def _is_done(request: HttpRequest) -> bool:
-    """Return whether the session has proved a factor, or neither has nor needs one."""
+    """Return whether the session has proved a factor, or the person neither has nor needs one."""
     user: Any = request.user
     if signing_in.is_proved(request, at=timezone.now()):
         return True

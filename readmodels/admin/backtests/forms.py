@@ -131,7 +131,7 @@ class BacktestForm(forms.Form):
         return given
 
     def backtest_id(self, candidate: RiskPolicy, *, by: str) -> UUID:
-        """Return the id of the backtest. It is the same for the same values, if sent again."""
+        """Return the id of the backtest. Sending the same form again gives the same id."""
         fields = {name: self.data.get(name, "") for name in self.fields}
         name = msgspec.json.encode([by, candidate.policy_id, fields])
         return uuid5(self.cleaned_data["key"], name.decode())

@@ -156,7 +156,7 @@ class KeysetChangeList(ChangeList):
 
 
 class Selection(KeysetChangeList):
-    """The rows that the filters select, in the list's order. It reads no page of them."""
+    """The rows that the filters select, in the list's order. No page of rows is read."""
 
     def get_results(self, request: HttpRequest) -> None:
         self._set_results([])

@@ -161,7 +161,7 @@ def duration(seconds: float) -> str:
 
 
 def foreign_text(text: object, *, url: str = "") -> str:
-    """Return markup for text that others wrote. It is isolated in its direction and cut to fit.
+    """Return markup for text that others wrote. Its direction is isolated, and long text is cut.
 
     With `url`, it is a link.
     """

@@ -52,9 +52,9 @@ _CHANGED: Final = "This dispute changed while you had it open. Check it and send
 
 
 class ChangeForm(forms.Form):
-    """A form whose double click sends one command, based on the version that was shown.
+    """A form for one command, based on the version that was shown.
 
-    The page sets `key` and `version`.
+    The page sets `key` and `version`. With the same key, a double click is one command.
     """
 
     key = forms.UUIDField(widget=forms.HiddenInput)
@@ -194,7 +194,7 @@ class ChangeView(ABC, View):
         """Return what the person should know before sending the form."""
 
     def refusal(self, payment: Payment, dispute: Dispute) -> PaymentError | None:
-        """Return why nobody can change the dispute, such as a notice that closed it, or None."""
+        """Return why the dispute cannot be changed, None if it can. A notice may have closed it."""
         facts = _facts(payment, dispute, timezone.now())
         try:
             decide(payment, RespondToDispute(**facts, responder=""))

@@ -106,7 +106,7 @@ def _events(rows: Sequence[Row], snapshot: Snapshot) -> Chunk:
     ]
 
 
-# `position` must be first: it finds the data of the events.
+# `position` must be first, because the data of the events is read by it.
 _DECISION: Final = (
     *("position", "recorded_at", "event_type", "aggregate_id", "version", "actor", "client_id"),
 )

@@ -180,7 +180,7 @@ def _subject(event: EventIndex | Event) -> str:
 def _actor_ids(name: str) -> list[str]:
     """Return the ids of the actors that `name` means.
 
-    It is an actor id, a user name, a displayed name, or the name of a client.
+    `name` is an actor id, a user name, a displayed name, or the name of a client.
     """
     if ":" in name:
         return [name]

@@ -76,7 +76,7 @@ class ProjectionAdmin(BrowsingAdmin):
         return "Retry or discard the parked events" if row.details.parked else "Nothing"
 
     def details(self, rows: Sequence[Any]) -> Mapping[Any, Lag]:
-        """Return the lag of each projection. A row without a lag is of a removed projection."""
+        """Return the lag of each projection. Removed projections have rows, but no lag."""
         return {each.name: each for each in lag.measure()}
 
     def changelist_view(

@@ -99,7 +99,7 @@ class RetryView(RepairView):
 
 
 class DiscardView(RepairView):
-    """Ask for a reason, then discard the event. It must have failed itself, not only wait."""
+    """Ask for a reason, then discard the event. An event that only waits cannot be discarded."""
 
     keeps: ClassVar = ("reason",)
     http_method_names = ["get", "post"]

@@ -121,7 +121,7 @@ class CreateView(_KeyView):
             key, text = keys.create(
                 client,
                 scopes,
-                # A key with scopes of staff acts as its creator, never as another person.
+                # A key with staff scopes acts as its creator, never as another person.
                 staff_id=actors.staff_pk(by) if OF_STAFF & set(scopes) else None,
                 expires_at=form.expires_at(now),
                 label=form.cleaned_data["label"],

@@ -29,7 +29,7 @@ SUPERUSER = "superuser"
 _MOST_CHANGES = 50
 _STATES = (("active", "Active"), ("deactivated", "Deactivated"))
 
-for model in (User, Group):  # `migrate` sets the groups: readmodels.roles has them
+for model in (User, Group):  # the groups are the roles in readmodels.roles; `migrate` applies them
     admin.site.unregister(model)
 
 

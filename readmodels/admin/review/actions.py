@@ -247,7 +247,7 @@ def offered(payment: Payment, person: Person, at: datetime) -> tuple[Action, ...
         if action.permitted(person) and refusal(action, payment, person, at) is None
     ]
     if TAKE_OVER in found:
-        # Offer "Take over" only for another person's claim, and "Release" only for one's own.
+        # Of the two, offer "Take over" for another person's claim and "Release" for one's own.
         is_held_by_another = lease is not None and lease.reviewer != person.actor
         dropped = RELEASE if is_held_by_another else TAKE_OVER
         found = [each for each in found if each is not dropped]

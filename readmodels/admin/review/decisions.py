@@ -1,7 +1,6 @@
 """The actions on a payment. Each has a page with evidence and a form, or only a button.
 
-It is a separate view, because Django's change form would hold a transaction open during the
-command.
+The view is separate, because Django's change form would hold a transaction open during the command.
 """
 
 from typing import Any, ClassVar

@@ -80,7 +80,7 @@ def gather(
 
 
 def policy(risk: RiskAssessment) -> RiskPolicy | None:
-    """Return the policy that scored the payment, or None if an older release contained it."""
+    """Return the policy that scored the payment, None for a built-in policy of an older release."""
     try:
         return policies.by_id(risk.policy_id)
     except policies.UnknownPolicy:

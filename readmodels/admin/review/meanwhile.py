@@ -14,7 +14,7 @@ from readmodels.admin.review.actions import StaffCommand
 
 # Claims and notes may be recorded while a decision is handled. A few attempts are enough.
 _ATTEMPTS: Final = 5
-# These do not make a form stale. A note may be news, so a message then names its author.
+# These do not make a form stale. A note may be news, so its author is named after the decision.
 _HARMLESS: Final = (ReviewClaimed, ReviewReleased, PaymentNoteAdded)
 
 

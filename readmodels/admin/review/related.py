@@ -71,7 +71,7 @@ def of_customer(customer_id: UUID) -> RelatedPayments:
 def of_card(payment: Payment, *, before: datetime | None = None) -> RelatedPayments | None:
     """Return the payments with the same card, or None for other methods. Takes three queries.
 
-    The latest other payments are included. With `before`, only those before that time are.
+    It lists the latest other payments, or with `before`, the latest ones before that time.
     """
     if payment.card is None:
         return None

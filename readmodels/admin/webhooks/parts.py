@@ -38,7 +38,7 @@ def state_badge(endpoint: Endpoint) -> Badge:
 
 
 def state(endpoint: Endpoint) -> str:
-    """Return the state's badge, with why the endpoint is disabled or when it is retried beneath."""
+    """Return the state's badge. Beneath is why the endpoint is disabled, or its next attempt."""
     badge = fragments.badges_html(state_badge(endpoint))
     match state_of(endpoint):
         case State.DISABLED:
