@@ -17,7 +17,7 @@ app: Final = Celery("payments")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.steps["worker"].add(DjangoStructLogInitStep)
 app.autodiscover_tasks()
-# Not Django apps, so Celery does not look there.
+# These are not Django apps, so Celery does not search them by itself.
 app.autodiscover_tasks(["payments.application", "readmodels.admin.exports"])
 # Webhooks have their own queue, so that slow endpoints do not delay projections.
 app.conf.task_routes = {"webhooks.*": {"queue": "webhooks"}}

@@ -12,13 +12,13 @@ from config.postgresql import session
 
 BASE_DIR: Final = Path(__file__).resolve().parent.parent
 
-# Lets commands use the servers and keys of a running `make run`.
+# With this, commands use the servers and keys of a running `make run`.
 variables.load(BASE_DIR / ".local" / "environment")
 
 DEBUG: bool = variables.flag("DEBUG", default=False)
 _DATABASE: Final = variables.database("DATABASE_URL", debug=DEBUG)
 
-# Set if `make run` started the database.
+# True if `make run` started the database.
 EMBEDDED: bool = variables.flag("EMBEDDED", default=False)
 
 # Signs sessions. Can be rotated.
@@ -181,13 +181,13 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES: int | None = None  # no limit
 CELERY_WORKER_CONSUMER = "config.broker:Consumer"
 CELERY_BEAT_SCHEDULER = "config.broker:Scheduler"
-# Number of tasks for which a worker keeps its database connection.
+# The number of tasks after which a worker renews its database connection.
 CELERY_DB_REUSE_MAX = 500
 # Publishers do not retry: see readmodels.engine.wakeups.
 CELERY_TASK_PUBLISH_RETRY_POLICY: dict[str, Any] = {"max_retries": 0}
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
     "visibility_timeout": 120,  # seconds, longer than any task that is acknowledged at its end
-    # A killed worker's tasks return after interval x throttle sweeps, 100 s with the defaults.
+    # A killed worker's tasks return after interval x throttle sweeps. kombu's default takes 100 s.
     "unacked_restore_interval": 2,
     "unacked_restore_throttle": 1,
 }

@@ -45,7 +45,7 @@ def load(path: Path) -> None:
 
 
 def save(path: Path) -> None:
-    """Write the variables that were read to a file for `load`. Only its owner can read the file."""
+    """Save the variables that this process has read for `load`. Only the owner can read them."""
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
     lines = [
@@ -55,7 +55,7 @@ def save(path: Path) -> None:
 
 
 def given(name: str) -> str | None:
-    """Return the value without outer blanks, or None if it is empty. Raises ImproperlyConfigured."""
+    """Return the value without surrounding spaces, None if empty. Raises ImproperlyConfigured."""
     _read_names.add(name)
     value = os.environ.get(name, "").strip()
     if "\n" in value:
@@ -126,7 +126,7 @@ def origins(name: str) -> list[str]:
 
 
 def secret(name: str, *, debug: bool) -> str:
-    """Return a strong secret. With `debug`, return any secret or the published one."""
+    """Return a strong secret. With `debug`, accept any secret, or return the published one."""
     value = given(name)
     if debug:
         return value or DEVELOPMENT_KEY
@@ -153,7 +153,7 @@ def seal_key(name: str, *, debug: bool) -> str:
 
 
 def webhook_keys(name: str, *, debug: bool) -> list[str]:
-    """Return the keys, none if webhooks are off. With `debug`, the published one is the default."""
+    """Return the keys, [] if webhooks are off. With `debug`, the default is the published key."""
     values = texts(name)
     for value in values:
         _check_hex(name, value)

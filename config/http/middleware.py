@@ -47,8 +47,9 @@ _request_logger: Final = logging.getLogger("django_structlog")
 def utf_8(application: Application) -> Application:
     """Return the WSGI application, wrapped so that it decodes forms and addresses as UTF-8.
 
-    With another charset (unicode_escape, utf-7) a client could send text that the database refuses, and
-    recording the request would fail. With some of them (hex) Django cannot even create the request.
+    With another charset (unicode_escape, utf-7) a client could send text that the database refuses,
+    and recording the request would fail. With some charsets (hex) Django cannot even create the
+    request.
     """
 
     def serve(environ: Environment, start_response: Any) -> Iterable[bytes]:
@@ -271,7 +272,7 @@ def _logs_success() -> bool:
 
 
 class OutageMiddleware(MiddlewareMixin):
-    """Answer screens during an outage. The API's exception handler has its own answers."""
+    """Show a page on screens during an outage. The API's exception handler answers clients."""
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return outage_pages.page_of(request, error)

@@ -1,6 +1,6 @@
 """The data that django-axes records about sign-ins.
 
-It records a user name, an address and the browser's name. Other data of the request can hold card numbers,
+It records a user name, an address and the user agent. Other request data can contain card numbers,
 customers' names or text that the database refuses.
 """
 

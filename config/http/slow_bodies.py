@@ -7,7 +7,7 @@ drops the oldest one. Normal bodies arrive within milliseconds, so the oldest on
 import asyncio
 from typing import Any, Final, Protocol
 
-from granian.rsgi import (  # type: ignore[attr-defined]  # not listed as its own
+from granian.rsgi import (  # type: ignore[attr-defined]  # no explicit re-exports
     HTTPProtocol,
     ProtocolClosed,
     ProtocolError,
@@ -27,7 +27,7 @@ class TooSlow(BodyError):
 
 
 class TooLarge(BodyError):
-    """The body is, or was announced to be, too large."""
+    """The body is too large, or its announced length is."""
 
 
 class Broken(BodyError):
@@ -41,7 +41,7 @@ class Headers(Protocol):
 
 
 class Receiver:
-    """The bodies that are arriving at one process. Use it in the thread of the event loop only."""
+    """The bodies that are arriving at one process. Use it only in the event loop's thread."""
 
     def __init__(self, *, seconds: float, most_bytes: int, most_unfinished: int) -> None:
         self._seconds = seconds

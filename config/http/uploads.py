@@ -11,7 +11,7 @@ from payments.domain import files
 
 # The URL that adds a note: see readmodels/admin/review/payments.py.
 _NOTE: Final = re.compile(r"/admin/readmodels/paymentsummary/[0-9A-Fa-f-]{36}/note/")
-# Three files, the text and the parts of the form around them.
+# The files of one note, its text, and the form's overhead.
 MOST_BYTES: Final = files.MOST * files.LARGEST + 256 * 1024
 
 

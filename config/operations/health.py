@@ -21,7 +21,7 @@ from payments.outages import Outage
 from readmodels.engine import lag
 from readmodels.engine.lag import Lag
 
-# True on a standby server, too.
+# This is also true on a standby server.
 _READ_ONLY: Final = "SELECT current_setting('transaction_read_only')::boolean"
 
 

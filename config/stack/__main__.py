@@ -1,7 +1,7 @@
 """`python -m config.stack`, which `make run` calls: migrate, add demo data, serve.
 
 It runs until it is stopped and restarts processes that end. Exit status: 130 after Ctrl-C, 143 after
-SIGTERM, 1 if it cannot start or if a process repeatedly exits at its start.
+SIGTERM, 1 if it cannot start or if a process repeatedly exits during startup.
 """
 
 import os

@@ -45,7 +45,7 @@ def held(folder: Path) -> Iterator[None]:
     """Lock `folder` against other launchers. Raises StackError if another launcher holds the lock."""
     with (folder / "lock").open("w") as file:
         try:
-            # flock would be inherited by children; this lock ends with the process that took it.
+            # Children would inherit a lock by flock. This lock ends with the process that took it.
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise StackError(
@@ -71,7 +71,7 @@ def shared_environment() -> Iterator[None]:
 
 
 def kept_secret(path: Path) -> tuple[str, bool]:
-    """Return the secret in the file, created if missing, and whether it was created now."""
+    """Return the secret in the file and whether it is new. It is created if it is missing."""
     made = not path.exists()
     if made:
         path.touch(mode=0o600)

