@@ -35,7 +35,7 @@ _SYSTEMS: Final = (
 
 
 class ShownSession(Struct, frozen=True, kw_only=True):
-    """A session as the page shows it. `id` names it in the form that ends it."""
+    """A session as the page shows it. `id` identifies it in the form that ends it."""
 
     id: str
     device: str

@@ -1,4 +1,4 @@
-"""Requests to reset the second factor of a colleague, and their approval by another person."""
+"""Requests to reset a colleague's second factor, which another person must approve."""
 
 from typing import Any, ClassVar
 from uuid import UUID

@@ -95,7 +95,10 @@ class ChangeView(ABC, View):
 
     @abstractmethod
     def change(self, request: HttpRequest, backtest: Backtest) -> None:
-        """Carry the command out. Raises BacktestEnded, NotFinished, PolicyRefused, StaleVersion."""
+        """Carry out the command.
+
+        Raises BacktestEnded, NotFinished, PolicyRefused and StaleVersion.
+        """
 
 
 class CancelView(ChangeView):

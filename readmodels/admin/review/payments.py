@@ -157,7 +157,7 @@ class PaymentAdmin(ViewsAdmin):
         return [*decisions, note, pack, file, *super().get_urls()]
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show one payment from the log itself, because the evidence of a decision must not lag.
+        """Show one payment from the log itself, because evidence for a decision must not lag.
 
         `?version=N` shows it as it was after N events.
         """
@@ -197,7 +197,7 @@ class PaymentAdmin(ViewsAdmin):
 
 
 def _poll_url(payment: Payment, history: Sequence[HistoricPaymentEvent]) -> str:
-    """Return the address that the page polls while the payment waits, see review/polling.py."""
+    """Return the URL that the page polls while the payment waits: see review/polling.py."""
     if payment.status is not Status.PENDING_REVIEW:
         return ""
     facts = {"shown": payment.payment_id.hex, "seen": history[-1].position}

@@ -103,7 +103,7 @@ class QueueAdmin(PaymentAdmin):
 
     @display(description="Select")
     def chosen(self, row: Any) -> str:
-        """Show the box that selects the payment for the buttons of parts/bulk.html."""
+        """Show the checkbox that selects the payment for the buttons of parts/bulk.html."""
         return format_html(
             '<label class="choose"><input type="checkbox" name="payment" value="{}" form="bulk"'
             ' class="{}" aria-label="Select {} of {}"></label>',
@@ -271,7 +271,7 @@ def _poll_url(view: Mapping[str, str], rows: Sequence[Any], since: int) -> str:
 
 
 def _sorts(view: Mapping[str, str], sort: str) -> Iterator[tuple[str, str, bool]]:
-    """Yield the label and the query of each order, and whether it is the current one.
+    """Yield the label and the query of each order, and whether it is the current order.
 
     Without a chosen currency, there is an order by amount for each currency in the queue.
     """

@@ -1,4 +1,4 @@
-"""Payments related to a payment: those of its customer, and those with its card.
+"""Payments related to a payment: payments of its customer, and payments with its card.
 
 Pages link to lists of them, which use the filters of this module.
 """

@@ -85,7 +85,7 @@ class ViewsAdmin(BrowsingAdmin):
             )
 
     def counts(self, request: HttpRequest, views: Sequence[SavedView]) -> dict[str, str]:
-        """Return the counts of the tabs, by their keys. Most lists are too long to count."""
+        """Return the count of each tab by key. Lists that are too long to count return none."""
         return {}
 
     def changelist_view(

@@ -95,7 +95,7 @@ class SecondReviewAdmin(BrowsingAdmin):
         ]
 
     def row_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Show a concluded second review with all verdicts, an open one without any."""
+        """Show the second review. Verdicts are shown only if it is concluded."""
         review_id = as_uuid(object_id)
         if review_id is None:
             raise Http404(f"There is no second review {object_id}.")

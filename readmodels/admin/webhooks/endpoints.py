@@ -1,4 +1,4 @@
-"""The endpoints of clients: a list with the lag of each, and a page with its buttons."""
+"""The endpoints of clients: the list with their lag, and the page of each with its buttons."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final

@@ -1,4 +1,4 @@
-"""What an action would do to each of many payments now. The domain decides: `decide` is pure."""
+"""Find out what an action would do to many payments now. `decide` is pure, so this is safe."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime

@@ -220,7 +220,7 @@ class ConfirmView(BulkView):
 
 
 class OutcomeView(BulkView):
-    """Show the outcome for each payment, as the log has it now."""
+    """Show the outcome for each payment, as the log records it now."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         try:
