@@ -1,1 +1,1 @@
-"""Figures as ratios: benchmark and baseline run in turns on the same servers."""
+"""Measure ratios: each benchmark and its baseline run in turns on the same servers."""

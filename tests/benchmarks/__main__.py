@@ -1,4 +1,4 @@
-"""`make bench`: figures as ratios, on durable servers that only the benchmarks use."""
+"""The program of `make bench`. It starts durable servers that only the benchmarks use."""
 
 import os
 import shutil
@@ -42,7 +42,7 @@ def _run(names: list[str], postgres: Postgres, valkey: Valkey) -> None:
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DEBUG": "0",
         "LOG_LEVEL": "WARNING",
-        "MFA_REQUIRED_ROLES": "none",  # the staff of the benchmarks have a password only
+        "MFA_REQUIRED_ROLES": "none",  # the benchmarks' staff have no second factor
         **servers.SECRETS,
         "DATABASE_URL": postgres.url("payments"),
         "REDIS_URL": valkey.url(),

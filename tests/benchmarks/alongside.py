@@ -1,4 +1,4 @@
-"""The cost for a POST of a backtest in the background, of a shadow, and of a condition on a list."""
+"""How much a background backtest, a shadow and a condition on a list slow down a POST."""
 
 import multiprocessing
 import os
@@ -40,7 +40,7 @@ _ON: Final = "INSERT INTO lists_entry SELECT * FROM kept_entry"
 
 
 def figures() -> list[Figure]:
-    """Compare POST alone with POST next to each. A backtest must wait in the background."""
+    """Compare POST alone with POST alongside each load. A backtest must already be queued."""
     _start_shadow()
     managers = policies.staff("ada"), policies.staff("grace")
     with_list = _fill_list()
@@ -53,7 +53,7 @@ def figures() -> list[Figure]:
             if what == _LIST:
                 _execute(_ON)
                 policies.activate(with_list, *managers)
-            time.sleep(2 * _BEAT_SECONDS)  # the turn in progress ends, or one begins
+            time.sleep(2 * _BEAT_SECONDS)  # until the turn in progress ends, or the next one begins
             try:
                 return submit()
             finally:
@@ -81,7 +81,7 @@ def _start_shadow() -> None:
 
 
 def _fill_list() -> RiskPolicy:
-    """Create a list, and keep its entries aside. Return the active policy with a rule on it."""
+    """Create a list and put its entries aside. Return a policy with a rule on the list."""
     author = Author(by=actors.operator(), at=timezone.now(), note="Benchmark")
     lists.create(STOLEN, Item.REFERENCE_PREFIX, author)
     for first in range(0, _ENTRIES, _AT_ONCE):
@@ -93,7 +93,7 @@ def _fill_list() -> RiskPolicy:
 
 @contextmanager
 def _worker() -> Iterator[Any]:
-    """Run a process that takes the turns that beat gives. Yield the name of what it does."""
+    """Run a process that takes turns as beat would. Yield the array with the name of its work."""
     context = multiprocessing.get_context("fork")
     doing = context.Array("c", 100)
     connections.close_all()
@@ -115,7 +115,7 @@ def _work(doing: Any) -> None:
 
 
 def _observe() -> None:
-    """Count the payments since the last turn, as often as beat looks for shadows that are due."""
+    """Make the shadow due, and let it count the payments since its last turn."""
     Shadow.objects.update(next_at=timezone.now())
     tasks.observe()
 
@@ -123,5 +123,5 @@ def _observe() -> None:
 def _execute(statement: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        # As autovacuum would: plans that were made for the other number of entries are made again.
+        # Replaces plans that were made for the other number of entries, as autovacuum would.
         cursor.execute("ANALYZE lists_entry")

@@ -1,4 +1,7 @@
-"""Payments per second of backtests, against reading the same rows; POST next to them, shadows and lists."""
+"""Payments per second of backtests, compared with only reading the same rows.
+
+The figures of `alongside` follow: the cost of backtests, shadows and lists for a POST.
+"""
 
 import os
 import random
@@ -30,11 +33,11 @@ from tests.benchmarks import alongside
 from tests.benchmarks.harness import Figure
 
 _PAYMENTS: Final = int(os.environ.get("BACKTEST_PAYMENTS", "1000000"))
-_TEMPLATE: Final = 20_000  # payments, of which the others are copies
-_CUSTOMERS: Final = 1_000  # of the template
-_AT_ONCE: Final = 4_000  # positions, as the workers read
+_TEMPLATE: Final = 20_000  # payments; all others are copies of them
+_CUSTOMERS: Final = 1_000  # that made the template's payments
+_AT_ONCE: Final = 4_000  # positions per read, as in a worker
 _MILLION: Final = 1_000_000
-_GOAL_SECONDS: Final = 60  # for a million
+_GOAL_SECONDS: Final = 60  # for a million payments
 
 _COPIES: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
@@ -47,7 +50,7 @@ SELECT aggregate_type, md5(aggregate_id || n::text)::uuid, version, event_type, 
 
 
 def run() -> list[Figure]:
-    """Backtest the active policy over all payments. Raises AssertionError if it decides otherwise."""
+    """Backtest the active policy over all payments. Raises AssertionError if a decision differs."""
     payments = _history()
     rows = payments / _seconds(_read_rows)
     figures = []

@@ -23,7 +23,7 @@ _GOALS: Final = {16: (0.30, 2.0), 1: (0.52, 1.8)}
 # More flagged payments than all clients together can approve in one round.
 _STOCK: Final = 15_000
 
-# The statements of a command that loads a stream and appends to it, except the query for a snapshot.
+# What a command executes to load a stream and append to it, without the query for a snapshot.
 _PGBENCH: Final = """
 \\set n random(1, 20000)
 \\set version 2 * random(2, 1000000000)

@@ -1,4 +1,4 @@
-"""Rows per second of exports as CSV and XLSX, with their peak of memory."""
+"""Rows per second and peak memory of exports as CSV and XLSX."""
 
 import os
 import resource
@@ -21,7 +21,7 @@ from readmodels.exports.models import Export, Format, Kind, State
 from tests.benchmarks.harness import Figure
 
 _ROWS: Final = int(os.environ.get("EXPORT_ROWS", "1000000"))
-_GOAL_SECONDS: Final = 60  # for a million
+_GOAL_SECONDS: Final = 60  # for a million rows
 _MILLION: Final = 1_000_000
 _MOST_MB: Final = 150
 

@@ -20,7 +20,7 @@ Work = Callable[[], object]
 
 
 class Figure(Struct, frozen=True, kw_only=True):
-    """A line of the report. `rate` and `baseline` are medians in `unit`; `goal` is for their ratio."""
+    """A line of the report. `rate` and `baseline` are in `unit`. `goal` is the required ratio."""
 
     what: str
     rate: float
@@ -34,7 +34,7 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 
 def in_turns(candidates: Mapping[str, Callable[[], float]], *, rounds: int = 3) -> dict[str, float]:
-    """Run each candidate once a round and return the medians. A drift affects all candidates alike."""
+    """Run all candidates in each round, so that a slow moment affects all. Return the medians."""
     samples: dict[str, list[float]] = {name: [] for name in candidates}
     for _ in range(rounds):
         for name, candidate in candidates.items():
@@ -68,7 +68,7 @@ def per_second(
 
 
 def pgbench(script: str, *, clients: int, seconds: int) -> float:
-    """Run `script` prepared in pgbench. Return the transactions per second."""
+    """Run `script` in pgbench with prepared statements. Return the transactions per second."""
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(script)
         file.flush()

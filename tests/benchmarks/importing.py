@@ -1,4 +1,4 @@
-"""Rows per second of an import, against a COPY of the same events into an equal table."""
+"""Rows per second of an import, compared with a COPY of the same events into an equal table."""
 
 import tempfile
 import time
@@ -55,7 +55,7 @@ def _import(rows: int) -> float:
 
 
 def _copy() -> float:
-    """Copy the events of as many rows from the log to an equal table. Return the rows per second."""
+    """Copy as many rows' events from the log to an equal table. Return the rows per second."""
     with connection.cursor() as plain:
         plain.execute("DROP TABLE IF EXISTS benchmark_copy")
         plain.execute("CREATE TABLE benchmark_copy (LIKE events_event INCLUDING ALL)")

@@ -1,4 +1,4 @@
-"""The time of a page of the back office's lists among five million payments, for each filter.
+"""The time that a page of a back-office list takes among five million payments, for each filter.
 
 The time is from the request to the finished HTML, in this process.
 """
@@ -42,15 +42,16 @@ from readmodels.rebuild import catalogue
 from tests.benchmarks.harness import Figure, in_turns
 
 _PAYMENTS: Final = int(os.environ.get("LISTS_PAYMENTS", "5000000"))
-# Clients submit these. The others are copies of their rows in the read models.
+# Payments that clients submit. All others are copies of their rows in the read models.
 _SUBMITTED: Final = 5_000
 _OVER: Final = timedelta(days=3 * 365)
 _REFUNDED: Final = 40  # one in this many payments
 _CUSTOMER_COPIES: Final = 50
 _ROUNDS: Final = 3
 _GOAL: Final = 0.3  # seconds
-_DEPTH: Final = 1.3  # times the first page
-# Otherwise the velocity would be too old, and every large payment would wait for review.
+_DEPTH: Final = 1.3  # a deep page may take this many times as long as the first
+# Payments between two projections. If there were more, the velocity would be too old, and every
+# large payment would wait for review.
 _PROJECTED: Final = 200
 
 _COPIES: Final = {
@@ -198,7 +199,7 @@ def _addresses() -> Iterator[str]:
 
 
 def _related() -> Iterator[str]:
-    """Return the filters that links set: the client and the busiest customer and card."""
+    """Return the filters by client, customer and card, each with its most frequent value."""
     for name, column in (
         ("client", "client_id"),
         ("customer", "customer_id"),
@@ -218,7 +219,7 @@ def _questions(address: str, *filters: list[str]) -> Iterator[str]:
 
 
 def _ranges(first: datetime) -> list[tuple[datetime, datetime]]:
-    """Return the first month, a day in the middle, the whole time, and a time before it."""
+    """Return the first month, the middle day, the whole time, and a month before all payments."""
     last = datetime.now(UTC)
     middle = first + (last - first) / 2
     return [
@@ -230,19 +231,19 @@ def _ranges(first: datetime) -> list[tuple[datetime, datetime]]:
 
 
 def _behind(rank: int) -> str:
-    """Return the address of the page after the payment of that rank."""
+    """Return the URL of the page that follows the payment with this rank."""
     at, payment_id = PaymentSummary.objects.values_list("initiated_at", "payment_id")[rank]
     return f"{_LIST}?{urlencode({'after': f'{at.isoformat()}~{payment_id}'})}"
 
 
 def _timed(browser: Browser, address: str) -> float:
-    """Return the median of a few requests in seconds."""
+    """Return the median time of a few requests in seconds."""
     seconds = []
     for _ in range(_ROUNDS):
         began = time.perf_counter()
         answer = browser.get(address)
         seconds.append(time.perf_counter() - began)
-        # An unknown filter is answered with a redirection, a slow query with a 503.
+        # A slow query gets a 503, which is measured too. An unknown filter would get a redirect.
         assert answer.status_code in {200, 503}, (address, answer.status_code)
     return statistics.median(seconds)
 
@@ -277,7 +278,7 @@ def _fill() -> None:
 
 
 def _copy(table: str, statement: str, parameters: dict[str, int]) -> None:
-    """Drop the table's indexes except the primary key, and create them again after the block."""
+    """Copy rows by executing a statement, without the table's secondary indexes during the copy."""
     indexes = catalogue.describe("public", table).indexes
     with connection.cursor() as cursor:
         for name, _, _ in indexes:

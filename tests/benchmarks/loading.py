@@ -23,7 +23,7 @@ from tests.benchmarks.harness import Figure, Work, in_turns
 
 _SHORT: Final = 1_000
 _LONG: Final = 10_000
-# Short payments around them, so that the table resembles a real log.
+# Short payments around the long ones, so that the table resembles a real log.
 _OTHERS: Final = 20_000
 # At most this many events follow the snapshot, see payments.events.snapshots.AFTER.
 _TAIL: Final = 100

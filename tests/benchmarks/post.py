@@ -1,4 +1,4 @@
-"""Payments per second over HTTP, against a create of one row by Django REST framework on the same server."""
+"""Payments per second over HTTP, compared with creating a row with Django REST framework."""
 
 import itertools
 import json
@@ -55,7 +55,7 @@ def run() -> list[Figure]:
 
 @contextmanager
 def server() -> Iterator[tuple[int, dict[str, dict[str, str]]]]:
-    """Run the server of both. Yield its port and the headers for each path."""
+    """Run one server with the service and the baseline. Yield its port and the headers by path."""
     _manage("migrate", "--run-syncdb", "--verbosity=0")
     key = _manage("create_api_key", "Benchmark").strip()
     _manage("createsuperuser", "--noinput", "--username=bench", "--email=b@example.com")

@@ -1,4 +1,4 @@
-"""The time from a commit to the read models, and the cost of reading in safe order for writers."""
+"""The time from a commit to the read models, and what reading in safe order costs writers."""
 
 import multiprocessing
 import signal
@@ -125,7 +125,7 @@ def _worker() -> Iterator[None]:
 
 
 def _safe_order() -> Figure:
-    """Run writers while a reader tails the log. With `waits`, the reader waits for open appends."""
+    """Compare writers alongside a reader that waits for open appends and one that does not."""
     count, threads = _CLIENTS
     writers = partial(per_second, _submit, processes=count, threads=threads, seconds=4)
 

@@ -1,4 +1,4 @@
-"""Events per second of rebuilding two read models, against one SQL statement for each."""
+"""Events per second of rebuilding two read models, compared with one SQL statement for each."""
 
 import os
 import random
@@ -79,7 +79,7 @@ _DROP: Final = "DROP TABLE IF EXISTS benchmark_summary, benchmark_daily"
 
 
 def run() -> list[Figure]:
-    """Rebuild from a history of payments, a few of them reviewed: build, compare, swap."""
+    """Build, compare and swap the read models of a history with a few reviewed payments."""
     events = _history()
     cores = os.cpu_count() or 1
     projections = [PROJECTIONS["payment_summary"], PROJECTIONS["daily_statistics"]]

@@ -1,4 +1,4 @@
-"""Events per second of verifying the sealed log, against a COPY of its table."""
+"""Events per second of verifying the sealed log, compared with a COPY of its table."""
 
 import resource
 import time

@@ -1,4 +1,4 @@
-"""Webhooks: commit to arrival, deliveries per second, a page of the feed, and the cost of a POST."""
+"""Webhooks: time from commit to arrival, deliveries per second, feed pages, and cost of a POST."""
 
 import multiprocessing
 import os
@@ -38,7 +38,7 @@ _RATE: Final = 100  # commands a second
 _SECONDS: Final = float(os.environ.get("WEBHOOKS_SECONDS", "10"))
 _BACKLOG: Final = int(os.environ.get("WEBHOOKS_BACKLOG", "5000"))  # deliveries
 _EVENTS: Final = int(os.environ.get("WEBHOOKS_EVENTS", "3000000"))
-_TEMPLATE: Final = 20_000  # events, of which the others are copies
+_TEMPLATE: Final = 20_000  # events; all others are copies of them
 _PAGE: Final = 1_000
 _ROUNDS: Final = 20
 # Milliseconds. The report shows their number per second, because higher is better in all figures.
@@ -120,7 +120,7 @@ def _deliveries(url: str, collect: Connection) -> Figure:
 
 
 def _cost_of_a_post(url: str) -> Figure:
-    """Submit payments over HTTP, with and without endpoints of the client."""
+    """Submit payments over HTTP for a client with and without endpoints."""
     Endpoint.objects.all().delete()
     with post.server() as (port, headers):
         client = Client.objects.get(name="Benchmark")
@@ -147,7 +147,7 @@ def _cost_of_a_post(url: str) -> Figure:
 
 
 def _page() -> Figure:
-    """Read pages of the feed of one client among ten."""
+    """Read pages of the feed for one of ten clients."""
     template = Client.objects.create(name="Template")
     clients = [Client.objects.create(name=f"Client {number}").pk for number in range(_CLIENTS)]
     history.write(template.pk, events=_TEMPLATE, seed=2)
@@ -198,7 +198,7 @@ def _endpoint(client: Client, url: str) -> None:
 
 
 def _submit_at_rate(client_id: UUID, *, seconds: float) -> dict[str, float]:
-    """Submit payments. Return the time of each commit by the message's id."""
+    """Submit payments. Return the commit time of each by the id of its message."""
     committed = {}
     begin = time.monotonic()
     for number in range(int(seconds * _RATE)):
@@ -232,14 +232,14 @@ def _processes(*lines: Sequence[str]) -> Iterator[list[psutil.Process]]:
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
-    """Return the time of the process and its children."""
+    """Return the CPU time of the process and its children."""
     times = [each.cpu_times() for each in (process, *process.children())]
     return float(sum(each.user + each.system for each in times))
 
 
 @contextmanager
 def _sink() -> Iterator[tuple[str, Connection]]:
-    """Receive in another process. Yield the URL, and the connection that asks for the arrivals."""
+    """Run a receiver in another process. Yield its URL and the connection for `_collect`."""
     context = multiprocessing.get_context("fork")
     connections.close_all()
     here, there = context.Pipe()
@@ -265,7 +265,7 @@ def _receive(asked: Connection) -> None:
 
 
 def _collect(asked: Connection) -> dict[str, float]:
-    """Return the first arrival of each message since the last call."""
+    """Return the first arrival of each message that was received since the last call."""
     asked.send(None)
     arrived: dict[str, float] = asked.recv()
     return arrived

@@ -1,1 +1,1 @@
-"""The baseline of the API: a textbook application of Django REST framework."""
+"""The baseline for the API: a textbook application of Django REST framework."""

@@ -1,4 +1,4 @@
-"""The service's addresses and two creates: bare, and with a token and a throttle."""
+"""The service's URLs, and two baseline creates: a bare one, and one with a token and a throttle."""
 
 from django.urls import path
 from rest_framework.authentication import TokenAuthentication
