@@ -20,7 +20,7 @@ import org.openapitools.client.model.RefundedPayment;
 import org.openapitools.client.model.Status;
 import org.openapitools.client.model.SubmitBody;
 
-/** A merchant's back end on the generated client, with amounts that 32 bits do not hold. */
+/** A merchant's back end on the generated client, with amounts that exceed 32 bits. */
 final class Merchant {
   private static final long AMOUNT = 3_000_000_000L;
   private static final long REFUND = 2_500_000_000L;
@@ -168,7 +168,7 @@ final class Merchant {
     same("volume", found.getDays().get(0).getTotalVolume(), AMOUNT);
   }
 
-  /** A status that no client knows yet is a string like any other. */
+  /** The client accepts a status that was added after it was generated. */
   private static void takesWhatCameLater(PaymentView payment) throws JsonProcessingException {
     var mapper = ApiClient.createDefaultObjectMapper();
     String later =
@@ -176,7 +176,7 @@ final class Merchant {
     same("status", mapper.readValue(later, PaymentView.class).getStatus(), "disputed_by_bank");
   }
 
-  /** Ask again while the read model is behind. */
+  /** Repeat the request while the read model is behind. */
   private static <T> T seen(Callable<T> ask) throws Exception {
     for (int attempt = 0; attempt < 200; attempt++) {
       try {

@@ -41,18 +41,18 @@ function header(answer: { response: Response }, name: string): string {
   return found;
 }
 
-/** The body of an answer that must not be a refusal. */
+/** Return the body of an answer that must not be a refusal. */
 function taken<Data>(answer: Answer<Data>): Data {
   const { data, error, response } = answer;
   if (data === undefined) {
-    // `errors` is absent unless single fields are wrong, and never null.
+    // `errors` is never null. It is absent unless single fields are wrong.
     const fields = error?.errors === undefined ? [] : error.errors.map((each) => each.field);
     throw new Error(`${response.status} ${error?.code} ${error?.detail} [${fields.join()}]`);
   }
   return data;
 }
 
-/** The code of a problem, and what it says in addition. */
+/** Return the problem of an answer that must be this refusal. */
 function refused<Data>(answer: Answer<Data>, status: number, code: string): Problem {
   if (answer.error === undefined) {
     throw new Error(`${answer.response.status} ${answer.response.url} is no refusal`);
@@ -62,7 +62,7 @@ function refused<Data>(answer: Answer<Data>, status: number, code: string): Prob
   return answer.error;
 }
 
-/** Ask again while the read model is behind. */
+/** Repeat the request while the read model is behind. */
 async function seen<Data>(ask: () => Promise<Answer<Data>>): Promise<Data> {
   for (let attempt = 0; attempt < 200; attempt++) {
     const answer = await ask();
@@ -153,7 +153,7 @@ async function reads(payment: Payment): Promise<void> {
 async function reviews(payment: Payment): Promise<Payment> {
   let claimed: Payment | undefined;
   while (claimed === undefined) {
-    // 204: the queue has not seen the payment yet.
+    // A 204 means that the payment is not in the queue yet.
     const answer = await client.POST("/api/v1/reviews/claim-next", {
       params: { header: command() },
     });

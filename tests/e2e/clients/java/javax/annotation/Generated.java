@@ -1,6 +1,6 @@
 package javax.annotation;
 
-/** Stands for the one that left the JDK; generated code names it and nothing reads it. */
+/** A stub for the annotation that was removed from the JDK. Generated code needs only its name. */
 public @interface Generated {
   String[] value();
 

@@ -1,4 +1,4 @@
 package javax.annotation;
 
-/** Stands for the one of JSR 305, which no JDK has; generated code names it and nothing reads it. */
+/** A stub for JSR 305's annotation, which no JDK has. Generated code needs only its name. */
 public @interface Nullable {}
