@@ -1,4 +1,4 @@
-"""A proxy of Valkey that can answer every command with an error."""
+"""A proxy for Valkey that can answer every command with an error."""
 
 import socket
 import threading
@@ -42,7 +42,7 @@ class FailingValkey:
                     server.sendall(command)
                 else:
                     client.sendall(f"-{self.error}\r\n".encode())
-            # Otherwise a waiting command at the server would take a task that no client receives.
+            # A command that still waits at the server would take a task that no client gets.
             server.shutdown(socket.SHUT_RDWR)
 
     def _answer(self, server: socket.socket, client: socket.socket) -> None:

@@ -10,11 +10,11 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 CHROMIUM: Final = shutil.which("chromium") or shutil.which("google-chrome")
-# A developer may have no browser. CI installs one, and there the tests fail without it.
+# Developers may lack a browser, so the tests are skipped. CI installs one, so there they fail.
 NEEDS_CHROMIUM: Final = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ, reason="chromium is not on the PATH"
 )
-# Without these, Chromium would call hosts of its vendor.
+# Most of these keep Chromium from calling its vendor's hosts.
 _FLAGS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -24,7 +24,7 @@ _FLAGS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
-# A page needs more than the usual 5 seconds while other tests have the processors.
+# A page may take longer than the default of 5 seconds while other tests use the CPU.
 expect.set_options(timeout=30_000)
 
 

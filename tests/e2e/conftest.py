@@ -14,7 +14,7 @@ from tests.e2e.service import Service, whole_service
 
 @pytest.fixture(scope="session")
 def shared_service() -> Iterator[Service]:
-    """A service for tests that neither stop nor reconfigure it. Other tests' payments may be in it."""
+    """A service for tests that neither stop nor reconfigure it. It may hold others' payments."""
     with whole_service(API_RATE_PER_MINUTE="1000000") as running:
         yield running
 
@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def launcher() -> Iterator[Launcher]:
-    """A launcher that starts quickly: its database has the service's tables, and it adds no demo data."""
+    """A launcher that starts quickly, with a prepared database and without demo data."""
     with launcher_in_a_copy() as launcher:
         launcher.prepare()
         yield launcher
@@ -35,7 +35,7 @@ def launcher() -> Iterator[Launcher]:
 
 @pytest.fixture
 def new_launcher() -> Iterator[Launcher]:
-    """A launcher in a new checkout. Its first start makes the cluster, the tables and the demo data."""
+    """A launcher in a new checkout. Its first start makes the cluster, tables and demo data."""
     with launcher_in_a_copy(demo=True) as launcher:
         yield launcher
 
@@ -44,7 +44,7 @@ def new_launcher() -> Iterator[Launcher]:
 def desk(
     request: pytest.FixtureRequest, chromium: Browser, live_server: LiveServer
 ) -> Iterator[desks.Desk]:
-    """A signed-out reviewer's window. The parameter is the color scheme."""
+    """The window of a reviewer who has not signed in. The parameter is the color scheme."""
     scheme: Literal["light", "dark"] = getattr(request, "param", "light")
     with desks.opened(chromium, live_server.url, scheme) as desk:
         yield desk

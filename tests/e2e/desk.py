@@ -55,7 +55,7 @@ class Desk:
         """
         for _ in range(80):
             self.page.keyboard.press("Tab")
-            # The names of icons are text, too, on separate lines.
+            # The text of an element includes the names of its icons, each on its own line.
             if text in [line.strip() for line in (self.page.evaluate(says) or "").splitlines()]:
                 return
         pytest.fail(f"The Tab key never reached {text!r}.")
@@ -69,7 +69,7 @@ class Desk:
 
 @contextmanager
 def opened(chromium: Browser, url: str, scheme: Literal["light", "dark"]) -> Iterator[Desk]:
-    """Open a window for a senior reviewer, who is signed out. A payment waits for review."""
+    """Open a window for a senior reviewer who has not signed in. A payment waits for review."""
     user = get_user_model().objects.create_user("grace", password=PASSWORD, is_staff=True)
     user.groups.add(Group.objects.get(name="senior reviewer"))
     client = ApiClient()
@@ -87,7 +87,7 @@ def opened(chromium: Browser, url: str, scheme: Literal["light", "dark"]) -> Ite
     assert desk.complaints == []
 
 
-# Violations that axe calls moderate: content outside of landmarks, and headings that lead nowhere.
+# axe calls these violations moderate. They concern landmarks, headings and skip links.
 STRUCTURE: Final = {
     "landmark-main-is-top-level",
     "landmark-no-duplicate-main",
@@ -100,7 +100,7 @@ STRUCTURE: Final = {
 
 
 def serious(page: Page, rules: list[str] | None = None) -> list[Any]:
-    """Return the serious violations, and those of the structure, of these rules or of all rules."""
+    """Return the violations that are serious or in STRUCTURE. `rules` limits the rules that run."""
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     response = Axe().run(page, options=options).response
     found = json.loads(json.dumps(response["violations"]))
@@ -137,7 +137,7 @@ def check_accessible(
 def check_shown(
     desk: Desk, rules: list[str] | None, widths: tuple[int, ...] = (WIDE, NARROW)
 ) -> None:
-    """Check the page that is open on wide and narrow screens, with axe at these `widths` in pixels."""
+    """Check the open page on wide and narrow screens. axe runs only at `widths` (in pixels)."""
     desk.page.wait_for_load_state()
     assert read_aloud_icons(desk.page) == [], desk.page.url
     assert desk.page.locator("h1:visible").count() == 1, desk.page.url
@@ -150,9 +150,9 @@ def check_shown(
 
 
 def wider_parts(desk: Desk, paths: list[str]) -> list[Any]:
-    """Return the parts of pages that are wider than the window, or cut, on wide and narrow screens.
+    """Return the parts of pages whose content is cut off or must be scrolled sideways.
 
-    A list that scrolls is wider too: its last columns are out of sight.
+    A list that scrolls is among them, because its last columns are out of sight.
     """
     wider = """
         [...document.querySelectorAll("html, .json, :has(> #result_list), #result_list td")]

@@ -1,4 +1,4 @@
-"""`make run` in a copy of the project, which has its own data."""
+"""Run `make run` in a copy of the project that has its own data."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ PATIENCE: Final = 120.0
 
 
 class Launcher:
-    """A launcher and its checkout. With `demo`, DEMO keeps its default."""
+    """A launcher and its checkout. It adds demo data only with `demo`."""
 
     def __init__(self, project: Path, port: int, *, demo: bool = False) -> None:
         self.project = project
@@ -32,7 +32,7 @@ class Launcher:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
-        """Copy the cluster of the test run and link its programs, so that the first start is fast."""
+        """Copy the test run's cluster and link its programs, so that the first start is fast."""
         folder = data_folder(self.project)
         folder.mkdir(mode=0o700)
         processes.give(folder)

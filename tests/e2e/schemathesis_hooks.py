@@ -1,4 +1,4 @@
-"""Rules of the API that its document cannot express, for schemathesis."""
+"""Hooks that teach schemathesis the API's rules that OpenAPI cannot express."""
 
 import re
 from typing import Any

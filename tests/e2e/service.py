@@ -27,7 +27,7 @@ PATIENCE: Final = 30.0
 
 
 class Service:
-    """The web server, the worker and beat. As in production, their role has the least privileges."""
+    """The web server, the worker and beat. Their database role has the least privileges."""
 
     def __init__(self, postgres: Postgres, valkey: Valkey, **environment: str) -> None:
         self.postgres = postgres
@@ -87,7 +87,7 @@ class Service:
     def post(
         self, headers: Mapping[str, str] | None = None, **changes: Any
     ) -> tuple[int, dict[str, Any], float]:
-        """Submit a payment. Return the status, the body and the seconds of the answer."""
+        """Submit a payment. Return the status, the body and the seconds that the answer took."""
         began = time.monotonic()
         status, body = self._ask(
             "/api/v1/payments",
@@ -170,7 +170,7 @@ def whole_service(*, durable: bool = False, **environment: str) -> Iterator[Serv
 
 
 def wait_for(condition: Callable[[], bool], *, seconds: float = PATIENCE) -> float:
-    """Wait until the condition holds. Return the seconds, or fail after `seconds`."""
+    """Wait until the condition holds. Return how long that took. Fail after `seconds`."""
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < seconds, f"The condition did not hold within {seconds} s."

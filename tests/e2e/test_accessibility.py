@@ -1,4 +1,4 @@
-"""The pages of the back office in a browser: accessible, and as wide as the screen."""
+"""The pages of the back office are accessible and no wider than the screen."""
 
 import re
 from collections.abc import Iterator
@@ -76,12 +76,12 @@ PAGES: Final = {
 }
 
 
-# Pages that other tests check in the same way, or that come before the sign-in.
+# Other tests check these pages in the same way, or they come before the sign-in.
 ELSEWHERE: Final = re.compile(
     "webhooks_|second_review|readmodels_secondreview_|policy_approve$|log(in|out)$"
     "|rebuild_(start|confirm)$|readmodels_rebuildrun_|bulk(_confirm|_outcome)?$"
 )
-# Addresses of buttons, files and data. The admin has addresses for changes that no list offers.
+# URLs of buttons, files and data, and admin URLs that no list links to.
 NO_SCREENS: Final = re.compile(
     "(export_(download|cancel)|queue_poll|claim_next|mentions_read|mention_open|saved_view_act|shadow_stop"
     "|rebuild_(cancel|restart)|passkey_(add|use)(_begin)?|remove_(app|passkey)|recovery_codes"
@@ -89,12 +89,12 @@ NO_SCREENS: Final = re.compile(
     "|search|view_on_site|app_list|(policy|backtest|payment|parked)_(observe|retire|cancel|resume|attach"
     "|attachment|claim|take_over|release|retry)|.*_(add|delete|history)|auth_group_.*)$"
 )
-# Their names are like those of buttons.
+# These are screens although NO_SCREENS matches their names.
 ALSO_SCREENS: Final = {"payment_cancel", "list_add", "auth_user_add", "auth_user_delete"}
 
 
 def screens_of(desk: Desk) -> list[str]:
-    """Make what the screens show. Return the address of each, the most different ones first."""
+    """Create data for all screens. Return their URLs, beginning with one of each kind."""
     grace = get_user_model().objects.get(username="grace")
     grace.is_superuser = True
     grace.save()
@@ -187,7 +187,7 @@ def test_pages_have_no_serious_accessibility_violation(desk: Desk) -> None:
 def test_no_page_has_a_serious_accessibility_violation(
     desk: Desk, rules: list[str] | None, width: int
 ) -> None:
-    """Check every page. axe takes most of the time: all its rules run once, on wide screens."""
+    """Most of the time is spent in axe, so all its rules run only once, on wide screens."""
     paths = screens_of(desk)
     desk.log_in()
 
@@ -209,7 +209,7 @@ def test_every_screen_is_checked(desk: Desk) -> None:
 
 
 def _names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
-    """Yield the names of the addresses of screens."""
+    """Yield the URL names of screens."""
     for each in resolver.url_patterns:
         route = f"{prefix}{each.pattern}"
         if isinstance(each, URLResolver):
@@ -237,7 +237,7 @@ def test_pages_of_failures_and_before_the_sign_in_are_accessible(desk: Desk) -> 
 
     check_shown(desk, rules)
     assert [each for each in desk.complaints if "Content Security Policy" in each] == []
-    desk.complaints.clear()  # Chromium reports the failures
+    desk.complaints.clear()  # Chromium complains about the expected failures
 
 
 @pytest.mark.parametrize("desk", ["dark"], indirect=True)

@@ -1,4 +1,4 @@
-"""What screen readers get: the accessibility trees of the most used pages, next to the expected ones.
+"""The accessibility trees of the most used pages, which screen readers read, are as expected.
 
 To renew them: `SNAPSHOTS=1 make test TESTS=tests/e2e/test_accessibility_tree.py`
 """
@@ -22,7 +22,7 @@ pytestmark = [
 ]
 
 TREES: Final = Path(__file__).parent / "accessibility_trees"
-# What differs from run to run, in the order of replacement.
+# What differs from run to run, with its replacement. The patterns apply in this order.
 VOLATILE: Final = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "<id>"),
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d(\.\d+)?)?", "<time>"),
@@ -33,7 +33,7 @@ VOLATILE: Final = (
 )
 
 
-# Without the menu, which depends on the role.
+# The trees omit the menu, which depends on the role.
 @pytest.mark.parametrize("page", ["queue", "payment", "approve"])
 def test_accessibility_tree_is_as_expected(desk: Desk, page: str) -> None:
     desk.log_in()

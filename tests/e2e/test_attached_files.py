@@ -1,4 +1,4 @@
-"""A file is attached and downloaded in a browser, without scripts."""
+"""Attaching and downloading a file works in a browser without scripts."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The back office in a real browser: by keyboard, in light and dark, without requests to other hosts."""
+"""The back office in a browser, by keyboard, in light and dark. It calls no other hosts."""
 
 import re
 from typing import Final
@@ -50,7 +50,7 @@ def test_payment_is_claimed_and_approved_by_keyboard(
     expect(page.get_by_role("alert")).to_have_count(0)
     page.keyboard.press("Space")
     page.keyboard.press("Tab")
-    page.keyboard.type("Called back, all fine? c n r e")  # typed text, no shortcuts
+    page.keyboard.type("Called back, all fine? c n r e")  # letters in a field are no shortcuts
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("change"))
@@ -164,7 +164,7 @@ def test_lockout_page_says_how_long_to_wait(desk: Desk) -> None:
     assert serious(desk.page) == []
     desk.page.get_by_role("link", name="Back to sign-in").click()
     expect(desk.page.get_by_label("Username")).to_be_visible()
-    desk.complaints.clear()  # Chromium reports the 429
+    desk.complaints.clear()  # Chromium complains about the expected 429
 
 
 def test_api_documentation_opens(desk: Desk) -> None:

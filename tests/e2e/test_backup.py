@@ -1,4 +1,4 @@
-"""The drill of config/README.md: back up, restore into a new or newer cluster, verify, continue."""
+"""The backup drill of config/README.md: back up, restore into another cluster, verify, continue."""
 
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.support import clusters
 
 pytestmark = [pytest.mark.slow, pytest.mark.nightly]
 
-# The oldest supported version if it is installed, otherwise the version of the new cluster.
+# The oldest supported version. If it is not installed, both clusters have the same version.
 OLDEST: Final = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -50,7 +50,7 @@ def test_restored_service_continues_from_its_checkpoints(
         old.manage("verify_events", "--export", str(head))
     finally:
         old.stop()
-    # The old cluster's pg_dump: a newer one writes parts of 15.20's catalogue that servers refuse.
+    # A newer pg_dump than the old cluster's writes parts of 15.20's catalogue that servers refuse.
     _run(old_postgres, "pg_dump", "-Fc", "-f", str(dump), old_postgres.url("payments"))
     new_postgres.create_database("payments")
     with psycopg.connect(new_postgres.url("payments")) as owner:
@@ -73,7 +73,7 @@ def test_restored_service_continues_from_its_checkpoints(
     finally:
         new.stop()
     assert "all the same" in new.manage("projections", "--check", as_owner=True)
-    # A truncated restore no longer matches the exported head.
+    # Truncate the log and its seals. The rest no longer matches the exported head.
     with psycopg.connect(new_postgres.url("payments")) as owner:
         owner.execute("SET session_replication_role = replica")
         owner.execute("DELETE FROM events_seal")

@@ -1,4 +1,4 @@
-"""The service while Valkey answers with errors, and afterwards."""
+"""The service during and after errors from Valkey."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def broker(valkey: Valkey) -> Iterator[FailingValkey]:
 
 @pytest.fixture(scope="module")
 def running(valkey: Valkey, broker: FailingValkey) -> Iterator[Service]:
-    """One service for all errors, because it works again after each of them."""
+    """A service that all tests share, because it recovers from each error."""
     with whole_service(REDIS_URL=broker.url) as running:
         assert running.post()[0] == 201
         wait_for(lambda: all_projected(running))
@@ -100,14 +100,14 @@ def test_full_or_demoted_valkey_ends_no_process(
 
 
 def test_worker_continues_after_failed_acknowledgements(running: Service, valkey: Valkey) -> None:
-    """Regression: after the first lost connection, kombu reset its event loop."""
+    """Regression: kombu reset its event loop after the first of two lost connections."""
     with redis.Redis.from_url(valkey.url()) as administrator:
         for _ in range(2):
             assert running.post()[0] == 201
             wait_for(lambda: all_projected(running))
             failed = failed_acknowledgements(running)
             administrator.execute_command("ACL", "SETUSER", "default", "-zrem")
-            # The most tasks that a worker of two processes may hold.
+            # A worker with two processes holds at most two tasks.
             wait_for(lambda failed=failed: failed_acknowledgements(running) >= failed + 2)  # type: ignore[misc]
             administrator.execute_command("ACL", "SETUSER", "default", "+zrem")
             assert running.post()[0] == 201

@@ -1,6 +1,6 @@
-"""Bulk actions in a browser: without JavaScript, accessible and as wide as the screen.
+"""Bulk actions in a browser work without JavaScript and are accessible.
 
-By keyboard: test_desk_story.py.
+test_desk_story.py covers the keyboard.
 """
 
 import re

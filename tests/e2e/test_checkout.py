@@ -1,4 +1,4 @@
-"""`make install`, `make reset` and `make clean` in a separate folder, without packages to install."""
+"""`make install`, `make reset` and `make clean` in a folder with an empty lock file."""
 
 import fcntl
 import os
@@ -24,7 +24,7 @@ CODE: Final = "from config.stack import checkout as c; print(c.data_folder(), c.
 
 
 class Checkout:
-    """The part of the project that `make install` needs."""
+    """A folder with the files of the project that `make install` needs."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,7 +49,7 @@ class Checkout:
         return done.stderr.splitlines()[0]
 
     def fake_environment(self, says: str, *, complete: bool) -> None:
-        """Create an environment whose Python prints `says` for every program."""
+        """Create an environment whose Python prints `says`, whatever it is asked to run."""
         python = self.environment / "bin" / "python"
         python.parent.mkdir(parents=True, exist_ok=True)
         python.write_text(f"#!/bin/sh\necho '{says}'\n")
@@ -97,7 +97,7 @@ def test_interrupted_installation_is_repeated(checkout: Checkout) -> None:
 
 
 def test_ctrl_c_ends_the_installation_without_a_traceback(checkout: Checkout) -> None:
-    # A shell that runs pytest in the background has SIGINT ignored, and make would inherit that.
+    # Restore SIGINT for make: if a shell runs pytest in the background, SIGINT is ignored.
     make = ["make", "install", f"PYTHON={sys.executable}"]
     code = "import os, signal; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp"
     with subprocess.Popen(
@@ -133,7 +133,7 @@ def _at_work_in(environment: Path) -> list[int]:
 @pytest.mark.nightly
 def test_chosen_python_replaces_the_environment(checkout: Checkout) -> None:
     checkout.fake_environment("3.9", complete=True)
-    assert checkout.make("install") == ""  # the default replaces nothing
+    assert checkout.make("install") == ""  # without PYTHON, the environment is kept
     output = checkout.make("install", f"PYTHON={sys.executable}")
     assert "Replacing .venv, whose Python is 3.9" in output
     assert checkout.version() == f"{sys.version_info[:2]}\n"

@@ -1,4 +1,4 @@
-"""The warning before a claim ends, in a browser whose clock is moved."""
+"""The warning before a claim ends, in a browser whose clock the tests set."""
 
 from typing import Any
 

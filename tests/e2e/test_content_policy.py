@@ -1,4 +1,4 @@
-"""No screen violates the Content Security Policy, and the policy refuses foreign and inline scripts."""
+"""No screen violates the Content Security Policy, which refuses foreign and inline scripts."""
 
 import pytest
 from django.test import Client
@@ -18,7 +18,7 @@ pytestmark = [
     ("path", "content"), [("/api/problems/", "h1"), ("/api/docs/", ".opblock")]
 )
 def test_pages_of_the_api_do_not_violate_the_policy(desk: Desk, path: str, content: str) -> None:
-    """The desk complains about violations. The tests of accessibility open all pages of the back office."""
+    """The desk fails on violations. test_accessibility.py opens the back office's pages."""
     desk.open(path)
     expect(desk.page.locator(content).first).to_be_visible()
 
@@ -44,7 +44,7 @@ def test_policy_refuses_inline_and_foreign_scripts(desk: Desk) -> None:
     """)
 
     assert refused == [["script-src-elem", "script-src-elem", "style-src-elem"], False]
-    desk.complaints.clear()  # the violations
+    desk.complaints.clear()  # the expected violations
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The page of a decision: its title names the payment and stays visible, and the evidence is in view."""
+"""A decision's page names the payment in a title that stays visible, and shows the evidence."""
 
 import pytest
 from playwright.sync_api import expect
@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 
-# 640 pixels are those of a window of 1,280 pixels at a zoom of 200 %.
+# A window of 1,280 pixels has 640 CSS pixels at a zoom of 200 %.
 @pytest.mark.parametrize("width", [390, 640, 1280, 1440])
 def test_title_of_a_decision_stays_visible_at_any_width(desk: Desk, width: int) -> None:
     Customer.objects.update(name="Ada Ng")

@@ -205,7 +205,7 @@ def test_rebuild_is_swapped_in_without_scripts_and_corrects_the_list_of_a_collea
     manager.press("Rebuild…")
     manager.press("Build and compare")
     expect(page.get_by_role("heading", name="Waiting for a worker.")).to_be_visible()
-    # The page shows by itself that a worker has it, and the report.
+    # The page follows the worker without a reload, from its start to the report.
     lease = leases.claim(at=timezone.now())
     assert lease is not None
     expect(page.get_by_role("heading", name="Building new tables.")).to_be_visible()

@@ -18,7 +18,7 @@ SETTINGS = place.PROJECT / "tests/e2e/schemathesis.toml"
 
 @pytest.fixture(scope="session")
 def key(shared_service: Service) -> str:
-    """Return a key with every scope, of a staff member with every permission."""
+    """Return a key with every scope for a staff member with every permission."""
     shared_service.manage("create_staff", "sam", "--role", "senior reviewer")
     shared_service.add_role("sam", "analyst")
     scopes = [word for scope in Scope.values for word in ("--scope", scope)]
@@ -29,7 +29,7 @@ def key(shared_service: Service) -> str:
 
 @pytest.mark.parametrize("examples", [4, pytest.param(12, marks=pytest.mark.nightly)])
 def test_schemathesis_finds_no_difference(shared_service: Service, key: str, examples: int) -> None:
-    """Regressions: time offsets that the database refuses, and line breaks in the path, which were a 404."""
+    """Regressions: time offsets that the database refuses, and line breaks in the path (a 404)."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS)),

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 def program(begin: str) -> str:
-    """Return the code block of readmodels/api/README.md that begins so."""
+    """Return the code block of readmodels/api/README.md that starts with `begin`."""
     text = (place.PROJECT / "readmodels/api/README.md").read_text()
     block = re.search(rf"^```python\n({begin}.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert block is not None
@@ -38,7 +38,7 @@ def running(code: str, folder: Path, **environment: str) -> Iterator[subprocess.
 
 
 def stored(folder: Path) -> list[str]:
-    """Return the payments of the events that the consumer has stored."""
+    """Return the payment of each event that the consumer has stored."""
     with sqlite3.connect(folder / "events.db") as db:
         return [
             payment

@@ -19,7 +19,7 @@ COMPLETED = "SELECT coalesce(sum(completed_count), 0) FROM readmodels_dailystati
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Service]:
-    """One service for all faults, because it works again after each of them."""
+    """A service that all tests share, because it recovers from each fault."""
     with whole_service(durable=True) as running:
         yield running
 
@@ -48,7 +48,7 @@ def test_payment_is_projected_after_a_moment(running: Service) -> None:
 def test_payments_are_accepted_without_valkey_and_projected_later(
     running: Service, fault: str
 ) -> None:
-    """Without timeouts of its own, publishing or the throttle held each request while Valkey was frozen."""
+    """Without timeouts, publishing or the throttle would block requests while Valkey is frozen."""
     running.post()
     wait_for(lambda: all_projected(running))
     getattr(running.valkey, fault)()
@@ -65,9 +65,9 @@ def test_payments_are_accepted_without_valkey_and_projected_later(
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_after_a_restart_of_postgresql_no_request_fails(running: Service, how: str) -> None:
-    """Without a check of its connection, a thread failed once or permanently."""
+    """A thread that did not check its connection would fail once or permanently."""
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _: running.post(), range(40)))  # every thread has its connection
+        list(pool.map(lambda _: running.post(), range(40)))  # until every thread has a connection
         getattr(running.postgres, how)()
         assert running.post()[0] == 503
         running.postgres.start()
@@ -91,7 +91,7 @@ def test_answered_payments_survive_a_crash(running: Service) -> None:
 
 @pytest.mark.nightly
 def test_killed_worker_counts_nothing_twice(running: Service) -> None:
-    """With the checkpoint in a separate transaction, the sums were too high after the first kill."""
+    """If the checkpoint had its own transaction, the sums would be too high after a kill."""
     kill_with_children(running.worker)
     before = int(running.query(EVENTS))
     done = threading.Event()

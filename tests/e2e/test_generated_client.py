@@ -27,7 +27,7 @@ CLIENTS: Final = place.PROJECT / "tests/e2e/clients"
 JAR: Final = Path(openapi_generator_cli.__file__).parent / "openapi-generator.jar"
 
 
-# A process may run tests of other modules in between, which would set up a fixture of the module twice.
+# A pytest worker may run other modules in between. With module scope, this would be set up twice.
 @pytest.fixture(scope="session")
 def running(shared_service: Service) -> Service:
     """The service for all clients. Each client is a separate merchant."""
@@ -74,7 +74,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def made(document: Path) -> Iterator[None]:
-    """The package `made`, a Python client."""
+    """The Python client, which tests can import as `made`."""
     (document.parent / "settings.json").write_text('{"post_hooks": []}')
     run(
         *(sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"),
@@ -131,7 +131,7 @@ def test_python_client_submits_reads_claims_and_decides(running: Service, made: 
         claims: list[Any] = []
 
         def claimed_one() -> bool:
-            # 204: the queue has not seen the payment yet.
+            # A 204 means that the payment is not in the queue yet.
             claims.append(claim(client=client, idempotency_key=f"c-{len(claims)}"))
             return bool(claims[-1].status_code == 200)
 

@@ -1,4 +1,4 @@
-"""Requests on the wire: headers sent twice, chunks, and bytes that are not UTF-8."""
+"""Requests on the wire: repeated headers, chunked bodies, and bytes that are not UTF-8."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def ask(
     body: bytes = b"",
     key: str = "",
 ) -> tuple[int, dict[str, str], Any]:
-    """Send exactly these header lines. Return the status, the headers and the JSON of the answer."""
+    """Send exactly these header lines. Return the answer's status, headers and JSON."""
     address = urlsplit(running.url)
     given = (*headers, f"Authorization: Bearer {running.key}") if not key else headers
     lines = [each.encode() if isinstance(each, str) else each for each in given]

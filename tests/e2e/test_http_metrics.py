@@ -1,4 +1,4 @@
-"""The metrics of requests, with two web processes."""
+"""Request metrics are correct with two web processes."""
 
 import re
 import urllib.request
@@ -23,7 +23,7 @@ def running(own_postgres: Postgres, own_valkey: Valkey) -> Iterator[Service]:
 
 
 def test_metrics_count_the_requests_of_all_web_processes(running: Service) -> None:
-    """Each request of the helper has a connection of its own, so that both processes get some."""
+    """Each request opens a new connection, so that both processes get some."""
     accepted = [running.post()[0] for _ in range(REQUESTS)]
     refused = running.post(amount=0)[0]
 

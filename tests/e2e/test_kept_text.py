@@ -1,4 +1,4 @@
-"""A typed note survives everything that can refuse its form, in a browser."""
+"""A note typed in a browser survives every refusal of its form."""
 
 from collections.abc import Iterator
 from typing import Final

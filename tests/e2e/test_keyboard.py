@@ -1,4 +1,4 @@
-"""The parts around every page work without a mouse, without scripts, and on narrow screens."""
+"""The menu and the account work without a mouse, without scripts, and on narrow screens."""
 
 import re
 
@@ -33,7 +33,7 @@ def test_first_tab_offers_a_link_past_the_menu(desk: Desk) -> None:
 
 
 def test_color_scheme_password_and_sign_out_are_reached_by_keyboard(desk: Desk) -> None:
-    """Regression: the account opened by mouse only, so nobody could sign out by keyboard."""
+    """Regression: the account menu opened only by mouse, so nobody could sign out by keyboard."""
     desk.log_in()
     page = desk.page
     desk.press_until("grace")

@@ -1,4 +1,4 @@
-"""The form of a policy in a real browser: by keyboard, without JavaScript, and with axe."""
+"""The policy form in a browser works by keyboard and without JavaScript, and passes axe."""
 
 import pytest
 from django.contrib.auth import get_user_model

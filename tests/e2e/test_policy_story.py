@@ -1,4 +1,4 @@
-"""Prove a policy in a browser: propose, test over history, attach, approve, and learn from a dispute."""
+"""The life of a policy in a browser: propose, backtest, attach, approve, lose a dispute."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -34,7 +34,7 @@ PAYMENT: Final[dict[str, Any]] = {"amount": AMOUNT, "currency": "USD"}
 
 
 def test_policy_is_proven_before_it_takes_effect(desk: Desk, chromium: Browser) -> None:
-    """The rule would hold three completed payments. One of them is then lost as fraud."""
+    """The new rule would have held three completed payments. One of them is then lost as fraud."""
     for username in ("grace", "mia"):
         user, _ = get_user_model().objects.get_or_create(username=username, is_staff=True)
         user.set_password(PASSWORD)
@@ -97,7 +97,7 @@ def _propose(desk: Desk) -> None:
 
 
 def _tested(page: Page) -> str:
-    """Test the policy of the page over the whole log, and return the precision of its new rule."""
+    """Backtest the shown policy over the whole log. Return the precision of its new rule."""
     page.get_by_role("link", name="Test over history…").click()
     page.get_by_label("Payments of").select_option("all")
     page.get_by_label("Good after days").fill("0")

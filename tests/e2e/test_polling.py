@@ -16,7 +16,7 @@ from tests.e2e.service import Service, kill_with_children, wait_for
 pytestmark = pytest.mark.slow
 
 POLLERS = 100
-PAUSE = 1.0  # seconds between the polls of each
+PAUSE = 1.0  # seconds between two polls of a client
 LIST, PAYMENT = "/api/v1/payments?limit=10", "/api/v1/payments/{}"
 
 
@@ -26,9 +26,10 @@ def running(shared_service: Service) -> Service:
 
 
 def test_hundred_pollers_do_not_hold_up_submissions(running: Service) -> None:
-    """If a poll waited for a change instead of returning 304, four pollers would hold all four threads.
+    """If polls waited for a change instead of returning 304, four would hold all four threads.
 
-    Submissions would then take seconds. The pollers' share of the CPU alone costs tens of milliseconds.
+    Submissions would then take seconds. The pollers' use of the CPU costs only tens of
+    milliseconds.
     """
     payment = running.post()[1]["id"]
     wait_for(lambda: payment in [each["id"] for each in running.get(LIST)[1]["payments"]])
@@ -58,7 +59,7 @@ def submit(running: Service, count: int) -> list[float]:
 
 @contextmanager
 def polling(running: Service, paths: list[str]) -> Iterator[Counter[int]]:
-    """Poll these addresses from POLLERS clients until the block ends. Yields the counts of statuses."""
+    """Poll these paths from POLLERS clients until the block ends. Yield the counts of statuses."""
     statuses: Counter[int] = Counter()
     done = threading.Event()
 

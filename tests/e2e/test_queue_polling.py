@@ -1,4 +1,4 @@
-"""An open queue stays current in a browser, without moving what a person reads."""
+"""An open queue stays current in a browser and does not move what a person is reading."""
 
 from datetime import timedelta
 from typing import Final
@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 QUEUE: Final = "/admin/reviews/"
-# Milliseconds after which a poll that was sent has been answered, also on a busy machine.
+# Milliseconds within which a poll is answered, even on a busy machine.
 _LAST_ANSWER: Final = 2_000
 _LEFT: Final = [
     timedelta(seconds=seconds)
@@ -44,7 +44,7 @@ def colleague() -> Client:
 
 @pytest.fixture
 def signed_in(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A reviewer's window whose pages poll often. The page after signing in has to become idle before."""
+    """A signed-in window whose next pages poll often. The sign-in waits for an idle page first."""
     desk.log_in()
     monkeypatch.setattr(queue, "POLL_SECONDS", 0.3)
     monkeypatch.setattr(dashboard, "_POLL_SECONDS", 0.3)
@@ -132,7 +132,7 @@ def test_page_of_a_person_who_signed_out_stops_asking(signed_in: Desk) -> None:
 
 
 def test_remaining_time_counts_down_as_the_server_writes_it(signed_in: Desk) -> None:
-    """The script repeats the texts of `time_left`: every boundary is compared."""
+    """The script repeats the logic of `time_left`, so the test compares both at every boundary."""
     signed_in.open(QUEUE)
     page = signed_in.page
     page.clock.set_fixed_time("2026-11-30T12:00:00Z")

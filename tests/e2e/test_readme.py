@@ -17,7 +17,7 @@ from tests.e2e.service import Service, service
 
 pytestmark = [
     pytest.mark.slow,
-    # CI installs it, and there the tests fail without it.
+    # CI installs curl, so a missing curl fails the tests there.
     pytest.mark.skipif(
         shutil.which("curl") is None and "CI" not in os.environ,
         reason="curl is not installed, which the README uses",
@@ -45,7 +45,7 @@ def test_readme_api_calls_work_as_printed(running: Service, tmp_path: Path) -> N
     assert (claimed["id"], claimed["open_review"]["claimed_by"]) == (first["id"], "staff:1")
     assert (approved["status"], approved["version"]) == ("completed", 5)
     assert approved["review"]["reason"] == "verified_with_customer"
-    # Sent twice but submitted once, then claimed, approved and processed.
+    # The payment was sent twice but submitted once. A flag, claim, approval and completion follow.
     assert running.query("SELECT count(*) FROM events_event") == 5
 
 
@@ -56,7 +56,7 @@ def test_readme_import_works_as_printed(running: Service, tmp_path: Path) -> Non
 
 
 def run_block(begin: str, running: Service, folder: Path) -> str:
-    """Run the README's code block that begins so, as typed in a shell; return its output."""
+    """Run the README's code block that starts with `begin` in a shell. Return its output."""
     readme = (place.PROJECT / "README.md").read_text()
     block = re.search(rf"^{begin}.*?(?=^```)", readme, re.MULTILINE | re.DOTALL)
     assert block is not None

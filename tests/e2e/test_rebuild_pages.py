@@ -1,6 +1,6 @@
-"""The pages of a rebuild in a browser: accessible in both color schemes, and as wide as the screen.
+"""The rebuild pages are accessible in both color schemes and no wider than the screen.
 
-By keyboard and without JavaScript: test_desk_story.py.
+test_desk_story.py covers the keyboard and pages without JavaScript.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""The service under traffic while PostgreSQL and Valkey fail in several ways: no payment is lost."""
+"""No payment is lost while PostgreSQL and Valkey fail under traffic."""
 
 import threading
 import time

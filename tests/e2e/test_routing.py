@@ -1,4 +1,4 @@
-"""Snoozing by keyboard, and handing over without JavaScript."""
+"""Payments are snoozed by keyboard, and handed over without JavaScript."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The pictures of the READMEs, taken from the back office with the demo data, in light and dark.
+"""Take the READMEs' screenshots of the back office with the demo data, in light and dark.
 
 To replace the committed ones:
 `SCREENSHOTS=readmodels/admin/screenshots make test TESTS=tests/e2e/test_screenshots.py`
@@ -55,7 +55,7 @@ def test_committed_screenshots_are_small_pngs_of_the_same_size(name: str) -> Non
 
 
 def take(chromium: Browser, url: str, folder: Path) -> None:
-    """Write screenshots of Ada's session: the queue, an escalated payment, its approval, analytics."""
+    """Save screenshots as Ada: the queue, an escalated payment, its approval, analytics."""
     page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=url)
     page.goto("/admin/reviews/")
     page.get_by_label("Username").fill("ada")

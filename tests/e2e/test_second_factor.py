@@ -1,4 +1,4 @@
-"""Second factors in a browser: an app and a passkey are set up at the first sign-in."""
+"""A browser sets up second factors at the first sign-in: an app and a passkey."""
 
 import re
 from base64 import b32decode
@@ -25,7 +25,7 @@ pytestmark = [
 
 @pytest.fixture
 def page(chromium: Browser, live_server: LiveServer, settings: Settings) -> Iterator[Page]:
-    """Return the window of Grace, whose role requires a second factor, after the password."""
+    """Return Grace's window after the password. Her role requires a second factor."""
     settings.MFA_REQUIRED_ROLES = ["senior reviewer"]
     member()
     # Passkeys need a host name.

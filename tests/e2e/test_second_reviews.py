@@ -1,4 +1,4 @@
-"""The pages of second reviews in a browser. By keyboard: test_desk_story.py."""
+"""The pages of second reviews in a browser. test_desk_story.py covers the keyboard."""
 
 from typing import Any
 from uuid import UUID

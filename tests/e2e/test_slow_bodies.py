@@ -61,7 +61,7 @@ class Sender:
         return self
 
     def answer(self, *, head: bool = False) -> tuple[int, dict[str, str], bytes]:
-        """Return status, header fields and content (none with `head`). Raises OSError without an answer."""
+        """Return status, fields and content (`head`: no content). Raises OSError on hang-up."""
         received = b""
         while b"\r\n\r\n" not in received:
             piece = self.socket.recv(65536)
@@ -96,7 +96,7 @@ def unfinished(running: Service, path: str) -> Sender:
 
 
 def test_unfinished_bodies_block_no_thread_and_get_408(running: Service) -> None:
-    """When each request took a thread with its head, two unfinished ones blocked every other POST."""
+    """Regression: a request took a thread before its body came, so two blocked all other POSTs."""
     with ExitStack() as open_:
         began = time.monotonic()
         senders = [open_.enter_context(unfinished(running, path)) for path in (API, LOGIN) * 6]
@@ -165,7 +165,7 @@ def test_chunked_body_is_accepted_and_its_repetition_recognized(running: Service
         sender.send(chunked(PAYMENT[:10], PAYMENT[10:], b""))
         status, _, content = sender.answer()
         assert (status, json.loads(content)["status"]) == (201, "completed")
-        # The connection stays open.
+        # The connection stays open for the next request.
         sender.head(API, LENGTH).send(PAYMENT)
         assert sender.answer()[0] == 201
 
@@ -184,13 +184,13 @@ def test_large_body_is_refused_before_it_is_read(
                 for _ in range(300):
                     sender.send(chunked(b"x" * 1_000))
             except OSError:
-                pass  # the server may have refused it before
+                pass  # the server may have refused the body already
         status, fields, _ = sender.answer()
         assert (status, fields["connection"]) == (413, "close")
 
 
 def test_large_body_arrives_at_the_address_of_new_notes_only(running: Service) -> None:
-    """The application refuses the body that arrives: its fields have the usual limit, only files have not."""
+    """Only there does the body reach the application. Its 400 shows the usual limit for fields."""
     body = b"a=" + b"x" * 6_000_000
     length = f"Content-Length: {len(body)}"
 
@@ -210,7 +210,7 @@ def is_refused_as_large(running: Service) -> bool:
         try:
             return sender.answer()[0] == 413
         except TimeoutError:
-            return False  # the server waits for the body
+            return False  # the server waits for the rest of the body
 
 
 def test_few_large_bodies_are_received_at_a_time(running: Service) -> None:
@@ -233,7 +233,7 @@ def test_few_large_bodies_are_received_at_a_time(running: Service) -> None:
     "cut", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n5\r\na=1&b\r\n4\r"]
 )
 def test_truncated_body_is_refused(running: Service, cut: bytes) -> None:
-    """Regression: the application received the part that had arrived as a complete body."""
+    """Regression: the application took the truncated body for a complete one."""
     with Sender(running) as sender:
         sender.send(
             b"POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -247,7 +247,7 @@ def test_truncated_body_is_refused(running: Service, cut: bytes) -> None:
 
 
 def test_environment_describes_the_request(running: Service) -> None:
-    """Paths and queries in other scripts, a HEAD request, an empty body, no Host."""
+    """Requests with other scripts in path and query, with HEAD, without a body, without a Host."""
     assert running.get(f"{API}?status=%C3%A9")[0] == 400
     assert running.get("/api/v1/customers/%E5%B1%B1%E7%94%B0/payments")[1]["payments"] == []
     assert running.get(f"{API}/%ff")[0] == 404

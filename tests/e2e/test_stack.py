@@ -1,4 +1,4 @@
-"""`make run`: started, interrupted, killed, started again, and with invalid settings."""
+"""`make run` is started, interrupted, killed, started again, and given invalid settings."""
 
 import json
 import os
@@ -33,7 +33,7 @@ PYTHON: Final = f"python3.{sys.version_info.minor}"
 def test_first_start_prepares_everything_and_later_starts_are_fast(
     new_launcher: Launcher,
 ) -> None:
-    """Each start ends with another signal, which leaves no process."""
+    """Each start is ended by a different signal, and no process remains."""
     launcher = new_launcher
     process = launcher.start()
     launcher.await_welcome()
@@ -49,7 +49,7 @@ def test_first_start_prepares_everything_and_later_starts_are_fast(
     took = launcher.await_welcome()
     importing = max(importing, _seconds_to_import())
 
-    # The second limit is for slow machines: five processes import the project.
+    # Five processes import the project, which may take longer than 5 seconds on slow machines.
     assert took < max(5, 5 * importing)
     assert "Applying" not in launcher.printed()
     stop(launcher, process, signal.SIGTERM)
@@ -109,7 +109,7 @@ def test_busy_port_is_reported(launcher: Launcher) -> None:
         ({"REDIS_URL": "redis://:secret@127.0.0.1:1/0"}, "cannot be reached (127.0.0.1:1)"),
         ({"POSTGRES_BIN": "/nowhere"}, "POSTGRES_BIN is /nowhere"),
         ({"DEBUG": "0"}, "Set SECRET_KEY"),
-        # tests/unit/test_variables.py covers these messages in every run.
+        # tests/unit/test_variables.py covers these messages in every run, so this is nightly.
         *(
             pytest.param(environment, complaint, marks=pytest.mark.nightly)
             for environment, complaint in (
@@ -159,7 +159,7 @@ def test_server_that_requires_a_password_is_reported(
 def test_commands_use_the_keys_of_the_launcher_and_a_second_launcher_is_refused(
     launcher: Launcher,
 ) -> None:
-    """With another PSEUDONYM_KEY a command would not find the customer or would create a duplicate."""
+    """With another PSEUDONYM_KEY, a command would miss the customer or create a duplicate."""
     launcher.start()
     launcher.await_welcome()
     environment = launcher.project / ".local" / "environment"
@@ -211,7 +211,7 @@ def test_external_servers_get_no_demo_data(
 def test_ordinary_user_can_run_the_stack(new_launcher: Launcher) -> None:
     """If root starts the stack, only the servers run as nobody. Here all processes do."""
     home = new_launcher.project.parent
-    # The account nobody may read Python and the packages but not enter their folders, so hard links suffice.
+    # The account nobody can read these files but not enter their folders, so hard links suffice.
     packages, python = home / "packages", home / "python"
     shutil.copytree(sysconfig.get_path("purelib"), packages, copy_function=os.link)
     base = Path(sys.base_prefix)

@@ -1,4 +1,4 @@
-"""Killed processes of the service are restarted under traffic."""
+"""The service restarts its killed processes under traffic."""
 
 import json
 import os
@@ -152,7 +152,7 @@ def test_make_run_restarts_each_killed_process(launcher: Launcher) -> None:
 def test_production_launcher_restarts_each_killed_process(
     launcher: Launcher, own_postgres: Postgres, own_valkey: Valkey
 ) -> None:
-    """With external servers, which it neither starts nor stops."""
+    """The launcher uses external servers, which it neither starts nor stops."""
     own_postgres.create_database("payments")
     environment = {
         "DATABASE_URL": own_postgres.url("payments"),
@@ -241,7 +241,7 @@ class Unit:
 
     def stop(self) -> None:
         self._stopping.set()
-        while self._thread.is_alive():  # another worker may be starting
+        while self._thread.is_alive():  # the command may be starting again
             self.main.terminate()
             self._thread.join(1)
 
@@ -311,7 +311,7 @@ def test_granian_and_celery_replace_their_own_workers(
                     ),
                     seconds=PATIENCE,
                 )
-                # A worker that ends right after its start counts as a crash loop.
+                # The server takes a worker that ends right after its start for a crash loop.
                 time.sleep(6)
             wait_for(lambda: running.post()[0] == 201, seconds=PATIENCE)
             wait_for(

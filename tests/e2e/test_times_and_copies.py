@@ -1,4 +1,4 @@
-"""What scripts add to pages: the viewer's local time, and buttons that copy ids."""
+"""Scripts add the viewer's local time and buttons that copy ids."""
 
 import re
 

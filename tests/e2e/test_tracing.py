@@ -1,4 +1,4 @@
-"""The id of one request, from HTTP through the event log to the worker's log."""
+"""Follow a request's id from HTTP through the event log to the worker's log."""
 
 from functools import partial
 

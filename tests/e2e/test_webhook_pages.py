@@ -1,4 +1,4 @@
-"""The pages of webhooks in a real browser: by keyboard, without JavaScript, wide and narrow."""
+"""The webhook pages in a browser work by keyboard, without JavaScript, and on narrow screens."""
 
 import re
 from typing import Final
@@ -42,7 +42,7 @@ def pages_of(made: Endpoint) -> list[str]:
 
 
 def fill(made: Endpoint) -> str:
-    """Give the endpoint long and right-to-left texts; return the address of an attempt."""
+    """Give the endpoint long and right-to-left texts. Return the URL of an attempt."""
     Endpoint.objects.filter(pk=made.pk).update(
         url=f"{URL}/{'x' * 300}?token={'W' * 100}",
         description=RIGHT_TO_LEFT,
@@ -64,7 +64,7 @@ def fill(made: Endpoint) -> str:
 )
 def test_webhook_pages_have_no_serious_accessibility_violation(manager: Desk) -> None:
     rules = ["color-contrast"] if manager.scheme == "dark" else None
-    check_accessible(manager, LISTS, rules)  # while they are empty
+    check_accessible(manager, LISTS, rules)  # while the lists are empty
     made, paused, disabled = (endpoint(url=f"{URL}/{number}") for number in range(3))
     filled = fill(made)
     Endpoint.objects.filter(pk=paused.pk).update(state=State.PAUSED)

@@ -1,4 +1,4 @@
-"""One payment from submission to the merchant's webhook, through the browser of a reviewer."""
+"""Follow a payment from its submission through a reviewer's browser to the merchant's webhook."""
 
 import json
 import urllib.request
@@ -22,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture
 def running() -> Iterator[Service]:
-    """A whole service that may send to this machine."""
+    """A whole service that may send webhooks to this machine."""
     with whole_service(DEBUG="1") as running:
         running.start_webhooks()
         yield running

@@ -1,4 +1,4 @@
-"""Webhooks with real workers, which are killed, and with endpoints and brokers that fail."""
+"""Webhooks reach their endpoints although workers are killed and endpoints and brokers fail."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def hook() -> Iterator[Sink]:
 
 @contextmanager
 def stack(**environment: str) -> Iterator[Service]:
-    """Run a service without its processes, whose endpoints may be on this machine."""
+    """Run only a service's servers. Its endpoints may be on this machine."""
     with (
         clusters.cluster(durable=False) as postgres,
         clusters.valkey(durable=False) as valkey,
@@ -66,13 +66,13 @@ def append(
 
 
 def events(running: Service, client: str) -> list[tuple[str, str]]:
-    """Return the ids of the client's public events with their payments, in order."""
+    """Return the id and the payment of each public event of the client, in order."""
     with psycopg.connect(running.postgres.url("payments")) as connection:
         return connection.execute(PUBLIC, [client]).fetchall()
 
 
 def first_arrivals(received: list[Received]) -> dict[str, list[str]]:
-    """Return the messages of each payment in the order in which they first arrived."""
+    """Return the ids of each payment's messages in the order of their first arrival."""
     found: dict[str, dict[str, None]] = {}
     for message in received:
         found.setdefault(message.payment_id, {})[message.id] = None
@@ -94,8 +94,8 @@ def kill_until(
 ) -> int:
     """Keep two workers running, and kill them in turns, `between` messages apart.
 
-    Return the number of kills. On a slow machine all messages between two kills may be repeated ones, so the
-    last workers are left alive.
+    Return the number of kills, which is limited. On a slow machine, all messages between two kills
+    may be repetitions, and killing would never end.
     """
     workers = [start(), start()]
     for kills in range(MOST_KILLS):
@@ -116,7 +116,7 @@ def kill_until(
 def test_killed_workers_deliver_each_event_in_order_per_payment(
     hook: Sink, payments: int, between: int
 ) -> None:
-    """Seen to fail with a cursor that moves before the requests: events of the killed round were missing."""
+    """If the cursor moved before the requests, the events of a killed round would be missing."""
     chance = random.Random(7)
     hook.answer = lambda _: Reply(seconds=chance.uniform(0, 0.02))
     with stack() as running:
@@ -138,7 +138,7 @@ def test_killed_workers_deliver_each_event_in_order_per_payment(
 
 
 def test_poison_dead_and_hanging_endpoints_delay_nothing_else(hook: Sink) -> None:
-    """Fifteen endpoints hang, one is dead, and one event is refused. The others arrive as usual."""
+    """Fifteen endpoints hang, one is dead, and one payment is refused. All others arrive."""
     with socket.socket() as hanging, stack(WEBHOOK_SECONDS="5") as running:
         hanging.bind(("127.0.0.1", 0))
         hanging.listen(512)
@@ -166,7 +166,7 @@ def test_poison_dead_and_hanging_endpoints_delay_nothing_else(hook: Sink) -> Non
         arrived = first_arrivals(hook.received)
         assert arrived.pop(poisoned) == expected.pop(poisoned)[:1]
         assert arrived == expected
-        # The hanging ones are still in their first requests, or wait for the next ones.
+        # A single request to a hanging endpoint takes longer.
         assert seconds < 5
 
 
@@ -217,7 +217,7 @@ def test_webhooks_worker_survives_errors_of_the_broker(hook: Sink, error: str) -
 
 
 def test_webhooks_worker_continues_after_failed_acknowledgements(hook: Sink) -> None:
-    """Threads acknowledge tasks themselves. Each failure would occupy a slot of the sixteen permanently."""
+    """Threads acknowledge their own tasks. Each failure might block one of the sixteen slots."""
     with stack() as running:
         running.start_worker()
         running.start_webhooks()
