@@ -1,4 +1,4 @@
-"""Slightly wrong addresses, hosts and slashes, and the times in answers."""
+"""Answers to slightly wrong paths and hosts, and the format of times in answers."""
 
 import re
 from typing import Any
@@ -72,7 +72,7 @@ def test_pages_answer_with_and_without_a_trailing_slash(path: str) -> None:
 )
 @pytest.mark.parametrize("https", [False, True])
 def test_probes_answer_for_any_host(settings: Settings, host: str, *, https: bool) -> None:
-    """Kubernetes and load balancers send the address of the pod, without encryption."""
+    """Kubernetes and load balancers use the pod's IP address as the host, over plain HTTP."""
     settings.ALLOWED_HOSTS = ["payments.example"]
     settings.SECURE_SSL_REDIRECT = https
     project()
@@ -112,7 +112,7 @@ _TIME = re.compile(r'"(\d{4}-\d\d-\d\dT[^"]*)"')
 
 @pytest.mark.parametrize("path", READS)
 def test_times_always_have_microseconds(acme: ApiClient, path: str) -> None:
-    """A time at a whole second, one in a million, has no fraction unless it is formatted."""
+    """By default, isoformat omits the fraction of the one time in a million at a whole second."""
     payment = uuid4()
     terms: dict[str, Any] = {"client_id": acme.client_id}
     append(payment, initiated(**terms), flagged(**terms))

@@ -185,7 +185,7 @@ ADDRESSES: Final = (
 def test_only_the_scope_and_the_permissions_of_the_person_permit(
     analyst: ApiClient, method: str, address: str, scope: Scope
 ) -> None:
-    """Seen to fail without the checks in the views, for reads, and in the use cases, for commands."""
+    """The views check the permissions for reads, and the use cases those for commands."""
     others = ApiClient("Other", scopes=[each for each in Scope if each is not scope])
     own = ApiClient("Own", scopes=[scope])
     headers = {"Idempotency-Key": "K"}

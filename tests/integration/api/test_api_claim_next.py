@@ -35,7 +35,7 @@ def test_claim_next_takes_the_nearest_deadline(ada: ApiClient, ben: ApiClient) -
 def test_claim_next_with_a_new_key_claims_another_payment(
     ada: ApiClient, times_projected: int
 ) -> None:
-    """Each key claims one payment, even if the reviewer's other payments were decided meanwhile."""
+    """A repeated key returns its own payment, even if later ones were decided since then."""
     payments = waiting(ada, 3)
     claimed = []
     for key in ("1", "2", "3"):
@@ -78,7 +78,7 @@ def test_claim_next_repetition_returns_the_same_payment(ada: ApiClient) -> None:
 
 
 def test_claim_next_concurrent_repetitions_claim_one_payment(ada: ApiClient) -> None:
-    """Without the reservation of the key, each of them claims another payment."""
+    """Without the reservation of the key, each request would claim another payment."""
     waiting(ada, 5)
     before = Event.objects.count()
     answers = at_once(20, lambda _: ada.post(NEXT, {}, key="1"))
@@ -89,7 +89,7 @@ def test_claim_next_concurrent_repetitions_claim_one_payment(ada: ApiClient) -> 
 
 
 def test_claim_next_gives_concurrent_reviewers_different_payments(ada: ApiClient) -> None:
-    """The queue is not projected here, so only the log prevents two claims after the locks are released."""
+    """The queue is not projected, so only the log prevents two claims once the locks end."""
     payments = waiting(ada, 12)
     people = [ApiClient(staff=f"reviewer-{number}") for number in range(8)]
 
@@ -110,7 +110,7 @@ def offered(client: ApiClient, *, senior: bool = False) -> list[str]:
 
 
 def test_queue_offers_each_reviewer_what_they_may_decide(ada: ApiClient, grace: ApiClient) -> None:
-    """The log would refuse the others, but only after a wait."""
+    """The log would refuse all other payments, but only after a wait."""
     free, escalated, claimed = waiting(ada, 3)
     (large,) = waiting(ada, amount=FOUR_EYES["amount"])
     waiting(ApiClient("Bolt", staff="bob"))
@@ -125,7 +125,7 @@ def test_queue_offers_each_reviewer_what_they_may_decide(ada: ApiClient, grace: 
 
 
 def test_queue_locks_offered_payments(ada: ApiClient) -> None:
-    """Without SKIP LOCKED the second request waits for the first one, here until its timeout."""
+    """Without SKIP LOCKED, the second request would wait for the first one until its timeout."""
     first, second = waiting(ada, 2)
 
     def offer(_: int) -> str:
@@ -164,7 +164,7 @@ def test_claim_next_reports_a_lagging_queue(
 def test_claim_next_skips_unreadable_payments(
     ada: ApiClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Such events come from newer code during a deployment, or are damaged."""
+    """Unreadable events come from newer code during a deployment, or are damaged."""
     first, second = (
         body_of(ada.submit(**RISKY | {"customer_id": name, "reference": name}))["id"]
         for name in ("ann", "bob")

@@ -59,7 +59,7 @@ def test_decision_with_the_current_etag_succeeds(
     assert answer["ETag"] == f'"{body_of(answer)["version"]}"'
 
 
-# nginx's, Apache's with mod_deflate and mod_brotli, Jetty's, and lists of several versions.
+# ETags as nginx, Jetty and Apache (mod_deflate, mod_brotli) rewrite them, and lists of ETags.
 PROXIED = [
     *('W/"2"', '"2-gzip"', 'W/"2-gzip"', '"2-br"', '"2--gzip"', '"2-deflate"', '"2-zstd"'),
     *('"1", "2"', 'W/"2","1"', ', "9" ,, "2-gzip"', '"a,b", "2"', '"2", "2"', 'W/"2", W/"2"'),
@@ -121,7 +121,7 @@ def test_every_command_on_a_payment_is_tested_with_if_match() -> None:
 
 @pytest.mark.parametrize("command", OTHERS)
 def test_other_commands_honor_if_match(acme: ApiClient, flagged: str, command: str) -> None:
-    """Each of these would otherwise act on a changed payment."""
+    """Without If-Match, these commands would act on a payment that has changed."""
     if command == "refunds" or command.startswith("disputes"):
         flagged = str(acme.submit()["Location"])
     if command.startswith("disputes"):
@@ -196,7 +196,7 @@ def test_concurrent_decisions_on_one_version_succeed_once(acme: ApiClient, flagg
 
 
 def test_repetition_is_recognized_before_if_match_is_checked(acme: ApiClient, flagged: str) -> None:
-    """In the other order a retry gets a 412 although the first try succeeded."""
+    """In the other order, a retry would get a 412 although the first try succeeded."""
     first = acme.post(f"{flagged}/approve", REASON, "key-1", **{"If-Match": '"2"'})
     again = acme.post(f"{flagged}/approve", REASON, "key-1", **{"If-Match": '"2"'})
     assert (again.status_code, again.content) == (200, first.content)
@@ -214,7 +214,7 @@ def test_if_match_reveals_nothing_about_payments_of_others(flagged: str) -> None
 
 
 def polled(client: ApiClient, flagged: str) -> list[str]:
-    """Return every address whose answers have an ETag."""
+    """Return every URL whose answers have an ETag."""
     today = timezone.now().date()
     return [
         flagged,
@@ -254,7 +254,7 @@ def test_if_none_match_answers_200_after_a_change(acme: ApiClient, flagged: str)
 
 
 def test_etag_of_another_client_or_filter_does_not_match(acme: ApiClient) -> None:
-    """With the position alone, another client's key would get a 304."""
+    """If the ETag held only the position, another client's key would get a 304."""
     acme.submit()
     project()
     bolt, path = ApiClient("Bolt"), f"{PAYMENTS}?limit=5"
@@ -273,7 +273,7 @@ def test_list_has_no_etag_before_the_first_batch(acme: ApiClient) -> None:
 
 
 def test_etag_changes_when_a_parked_event_is_repaired(acme: ApiClient) -> None:
-    """Without the new time in the checkpoint, the list was a 304 until the next payment."""
+    """Without the checkpoint's new time, the list would be a 304 until the next event."""
     payment = body_of(acme.submit())["id"]
     catch_up(spoiled(payment_summary.PROJECTION, raises, lambda _: True))
     before = acme.get(PAYMENTS)

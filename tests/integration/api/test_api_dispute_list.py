@@ -30,7 +30,7 @@ def paid(client: ApiClient) -> UUID:
 
 
 def opened(number: int, **changes: Any) -> Any:
-    """Return a notice whose id and time of opening follow from the number."""
+    """Return the opening of a dispute. The number determines its id and its time."""
     notice = {
         "dispute_id": f"dp_{number}",
         "amount": usd(1),
@@ -43,7 +43,7 @@ def opened(number: int, **changes: Any) -> Any:
 
 @pytest.fixture
 def payment(acme: ApiClient) -> UUID:
-    """Return a payment with five disputes: two are due, one is contested, one lost, one has no due time."""
+    """Return a payment with disputes: two due, one contested, one lost, one without a due time."""
     payment_id = paid(acme)
     note(
         payment_id,

@@ -1,4 +1,4 @@
-"""Responses to disputes over HTTP, and how many of them and of disputes there can be."""
+"""Responses to disputes over HTTP, and the limits for the numbers of responses and disputes."""
 
 from typing import Any
 from uuid import UUID
@@ -41,7 +41,7 @@ def test_repeated_response_under_another_key_appends_nothing(acme: ApiClient, pa
     first = acme.post(f"{paid}/disputes/dp_1/respond", response)
     before = Event.objects.count()
 
-    # The same text in other code points, which are stored in one form.
+    # The same text in other code points: both are stored in the same form.
     again = acme.post(
         f"{paid}/disputes/dp_1/respond", response | {"note": "Delivered to Zoe\u0308."}
     )
@@ -107,7 +107,7 @@ def test_response_is_refused_if_the_dispute_has_the_most(acme: ApiClient, paid: 
 
 
 def test_dispute_is_refused_if_the_payment_has_the_most(acme: ApiClient, paid: str) -> None:
-    """Disputes that were won take nothing, so the amount of the payment does not bound them."""
+    """Won disputes take no money, so the payment's amount does not limit their number."""
     payment = body_of(acme.get(paid))["id"]
     won = [
         close_dispute(

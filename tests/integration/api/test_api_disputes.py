@@ -81,7 +81,7 @@ def test_close_without_opening_is_completed_by_late_opening(acme: ApiClient, pai
 
 @pytest.mark.parametrize("offset", ["+20:30", "-23:59"])
 def test_time_with_any_offset_is_stored_in_utc(acme: ApiClient, paid: str, offset: str) -> None:
-    """PostgreSQL refuses such an offset. The event would be parked."""
+    """PostgreSQL refuses such an offset, so the projection would park the event."""
     opened = day(0).replace("Z", offset)
 
     assert acme.post(f"{paid}/disputes", opening(800, opened_at=opened)).status_code == 200
@@ -261,7 +261,7 @@ def test_payment_of_another_client_is_not_found(acme: ApiClient, paid: str) -> N
 
 
 def test_concurrent_closes_leave_one_loss(acme: ApiClient, paid: str) -> None:
-    """Whichever arrives first, the loss is final."""
+    """The loss is final, whether it arrives first or last."""
     acme.post(f"{paid}/disputes", opening())
     ends = [closing(1999, "lost", closed_at=day(8)), closing(0, "won", closed_at=day(9))]
 
@@ -285,7 +285,7 @@ def test_concurrent_refund_and_dispute_never_pay_twice(acme: ApiClient, paid: st
 
     events = Event.objects.order_by("version").values_list("event_type", flat=True)
     types = [each for each in events if each in {"payment.refunded", "payment.disputed"}]
-    # A refund after a dispute was opened would pay twice. The reverse happens in reality.
+    # A refund after a dispute would pay twice, so it is refused. A dispute after a refund is not.
     assert "payment.refunded" not in types[1:]
     assert types.count("payment.disputed") == 1
     assert {outcome(answer)[0] for answer in answers} <= {200, 409, 422}
@@ -310,7 +310,7 @@ def test_notice_takes_as_many_round_trips_as_a_refund(acme: ApiClient) -> None:
 
 
 def test_payment_is_found_by_reference_to_be_disputed(acme: ApiClient) -> None:
-    """Providers often know only the merchant's id."""
+    """Providers of disputes often know a payment only by the merchant's reference."""
     submitted = body_of(acme.submit(reference="order-77"))
     project()
     (found,) = body_of(acme.get(f"{PAYMENTS}?reference=order-77"))["payments"]

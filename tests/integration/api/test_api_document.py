@@ -226,7 +226,7 @@ def test_every_member_of_a_problem_is_described() -> None:
     problems = [body_of(answer) for answer in refusals]
     assert len({problem["code"] for problem in problems}) == 7
     for problem in problems:
-        if problem["code"] != "precondition_failed":  # which shows who decided or claimed it
+        if problem["code"] != "precondition_failed":  # a 412 may also show who decided
             assert set(problem) == set(problem_examples.example(problem["code"]))
         assert set(problem) <= set(ProblemDetails.__struct_fields__)
         msgspec.convert(problem, ProblemDetails)
@@ -249,7 +249,7 @@ def test_every_command_and_every_poll_is_described_with_its_headers() -> None:
             assert "Idempotency-Key" not in sent, name
             assert ("415" in answers) == (not name.startswith("delete")), name
         elif "/backtests" in name and not name.startswith("get"):
-            # Not on payments. Cancelling again is safe without a key.
+            # These commands change no payment. Cancelling again is safe without a key.
             assert ("Idempotency-Key" in sent) == (not name.endswith("cancel")), name
             assert {"400", "413", "415"} <= set(answers), name
         elif name.startswith("post"):
@@ -274,7 +274,7 @@ DAILY = "/api/v1/statistics/daily"
 PROJECTIONS = "/api/v1/projections"
 HOOKS = "/api/v1/webhook-endpoints"
 HOOK = f"{HOOKS}/{{endpoint_id}}"
-# The headers of every answer.
+# Every answer has these headers, so the document omits them.
 UNDESCRIBED = {
     "Content-Length",
     "Content-Type",
@@ -283,7 +283,7 @@ UNDESCRIBED = {
     "X-Content-Type-Options",
     "X-Frame-Options",
 }
-# Only a repetition has the first header, and only a 415 one of the others.
+# The document describes these headers, but only a repetition or a 415 has them.
 SOMETIMES = {"Idempotency-Replayed", "Accept", "Accept-Encoding"}
 
 

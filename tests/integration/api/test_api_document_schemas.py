@@ -31,7 +31,7 @@ def operations() -> Iterator[tuple[str, Any]]:
 
 
 def walk(schema: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield the schema and the schemas within it, without references."""
+    """Yield the schema and all schemas nested in it. References are not followed."""
     yield name, schema
     for field, each in schema.get("properties", {}).items():
         yield from walk(each, f"{name}.{field}")
@@ -60,7 +60,7 @@ def types_of(schema: Any) -> set[str]:
 
 
 def reached_from_answers() -> set[str]:
-    """Return the names of all components of answers."""
+    """Return the names of all components that answers use."""
     waiting = [
         content["schema"]["$ref"]
         for _, operation in operations()
@@ -116,7 +116,7 @@ def test_no_value_has_a_default() -> None:
 
 
 def test_constraints_are_next_to_their_type() -> None:
-    """Generators drop the length of `{"maxLength": 255, "anyOf": [string, null]}`."""
+    """Generators ignore `maxLength` if it is next to `anyOf: [string, null]`."""
     for name, each in every_schema():
         if "anyOf" in each:
             assert set(each) <= {"description", "anyOf"}, name

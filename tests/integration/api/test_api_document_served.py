@@ -70,7 +70,7 @@ def test_document_answers_304_while_unchanged() -> None:
 
 
 def test_document_has_the_same_etag_in_every_process() -> None:
-    """Regression: problems of one status were in the order of a set, which each process hashes anew."""
+    """Regression: problems with one status were in a set's order, which differs by process."""
     program = (
         "import django; django.setup();"
         "from payments.api.openapi.document import rendered;"

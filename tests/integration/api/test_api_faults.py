@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 @pytest.fixture
 def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
-    """Start a Valkey that counts rates in this test. Workers are woken through another one."""
+    """Use a Valkey of this test for rate limits only. Wake-ups use the shared one."""
     monkeypatch.setattr(throttling, "_leases", throttling._Leases(Connection(own_valkey.url())))
     monkeypatch.setattr(throttling, "_breaker", throttling._Breaker())
     monkeypatch.setattr(throttling, "_local", throttling._LocalBuckets())
@@ -36,7 +36,7 @@ def valkey(own_valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Valkey:
 
 @contextmanager
 def no_database(folder: Path) -> Iterator[None]:
-    """Direct every new connection to a port where no server listens."""
+    """Direct new connections to a folder without a server's socket."""
     host = connection.settings_dict["HOST"]
     connection.close()
     connection.settings_dict["HOST"] = str(folder)
@@ -82,10 +82,8 @@ def test_rate_limit_uses_valkey_again_when_it_returns(
     valkey.freeze()
     assert [client.get("/api/v1/projections").status_code for _ in range(3)] == [200, 200, 429]
     valkey.thaw()
-    assert client.get("/api/v1/projections").status_code == 429  # it has not been asked yet
-    monkeypatch.setattr(
-        throttling._breaker, "_ask_again_at", 1e-9
-    )  # the pause of five seconds has passed
+    assert client.get("/api/v1/projections").status_code == 429  # Valkey is not asked yet
+    monkeypatch.setattr(throttling._breaker, "_ask_again_at", 1e-9)  # the pause ends
     assert client.get("/api/v1/projections").status_code == 200  # taken from the shared bucket
     assert throttling._breaker.lets_through()
 
@@ -93,7 +91,7 @@ def test_rate_limit_uses_valkey_again_when_it_returns(
 def test_rate_limit_leases_save_round_trips_under_load(
     own_valkey: Valkey,
 ) -> None:
-    """Two processes with leases together allow exactly the tokens of the bucket."""
+    """Two processes that lease tokens allow exactly as many requests as the bucket has tokens."""
     commands: list[str] = []
 
     class Asked(Connection):
@@ -121,7 +119,7 @@ def test_rate_limit_returns_unspent_tokens(own_valkey: Valkey) -> None:
     def left() -> float:
         return leases.take("key", burst=1_000, rate=0.001)[1]
 
-    for count in range(1, 51):  # the lease has grown to ten
+    for count in range(1, 51):  # by then, a lease has grown to ten tokens
         assert left() == pytest.approx(1_000 - count, abs=0.01)
     time.sleep(throttling._LEASE_SECONDS)
     assert left() == pytest.approx(949, abs=0.01)
@@ -135,7 +133,7 @@ def test_rate_limit_does_not_return_expired_tokens(own_valkey: Valkey) -> None:
     """Regression: tokens that were returned late overfilled the bucket."""
     one, another = (throttling._Leases(Connection(own_valkey.url())) for _ in range(2))
     limit = 6_000
-    for _ in range(70):  # the lease has grown to dozens
+    for _ in range(70):  # by then, a lease has grown to dozens of tokens
         one.take("key", burst=limit, rate=limit / 60)
     time.sleep(1)
     while another.take("key", burst=limit, rate=limit / 60)[0]:
@@ -152,7 +150,7 @@ def test_rate_limit_gives_the_last_tokens_to_any_process(own_valkey: Valkey) -> 
     class TakesAll(Connection):
         def run(self, script: Script, keys: tuple[str, ...], *arguments: str | float) -> Any:
             answer = super().run(script, keys, *arguments)
-            if not answer[0]:  # meanwhile, in another thread
+            if not answer[0]:  # as if another thread got tokens now
                 leases._leases["key"] = throttling._Lease(2, 0.0, time.monotonic())
             return answer
 
@@ -185,12 +183,12 @@ def test_submit_without_the_database_can_be_retried(tmp_path: Path) -> None:
 def test_api_keys_work_for_half_a_minute_without_the_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A revoked key must not work for the whole outage."""
+    """A key that is revoked during an outage must stop working before its end."""
     client = ApiClient()
     assert client.get(f"{PAYMENTS}?limit=0").status_code == 400
     with no_database(tmp_path):
         monkeypatch.setattr(keyring, "_read_at", time.monotonic() - 29)
-        assert client.get(f"{PAYMENTS}?limit=0").status_code == 400  # the key is known
+        assert client.get(f"{PAYMENTS}?limit=0").status_code == 400  # not a 401: the key works
         monkeypatch.setattr(keyring, "_read_at", time.monotonic() - 31)
         answer = client.get(f"{PAYMENTS}?limit=0")
         assert (answer.status_code, body_of(answer)["code"]) == (503, "temporarily_unavailable")

@@ -44,7 +44,7 @@ def test_filters_select_matching_payments(acme: ApiClient) -> None:
 
 
 def test_filters_match_a_model_for_any_query(acme: ApiClient, *, long: bool) -> None:
-    """Random filters use values of payments, which lie exactly at the ends of ranges."""
+    """The random filters use values of payments, so that range limits equal values exactly."""
     chance = random.Random(7)
     for number in range(40):
         each: dict[str, Any] = {
@@ -59,7 +59,7 @@ def test_filters_match_a_model_for_any_query(acme: ApiClient, *, long: bool) -> 
     project()
     noon = timezone.now().replace(microsecond=0)
     for row in PaymentSummary.objects.all():
-        moment = noon - timedelta(hours=chance.randrange(4))  # several payments of the same time
+        moment = noon - timedelta(hours=chance.randrange(4))  # several payments share each time
         PaymentSummary.objects.filter(pk=row.pk).update(initiated_at=moment)
     everything = body_of(acme.get(f"{PAYMENTS}?limit=100"))["payments"]
     assert len(everything) == 40
@@ -83,7 +83,7 @@ def test_filters_match_a_model_for_any_query(acme: ApiClient, *, long: bool) -> 
 
 
 def _random_query(chance: random.Random, example: dict[str, Any]) -> dict[str, str]:
-    """Return some filters with values of a payment, and an order."""
+    """Return a query with some filters, whose values are the payment's, and an order."""
     other = chance.random() < 0.3
     query: dict[str, str] = {}
     if chance.random() < 0.25:
@@ -113,7 +113,7 @@ def _matches(payment: dict[str, Any], query: dict[str, str]) -> bool:
 
 
 def _passes(payment: dict[str, Any], name: str, value: str) -> bool:
-    """Return whether the payment matches, by the document's description of the filters."""
+    """Return whether the payment matches the filter as the OpenAPI document describes it."""
     match name:
         case "customer":
             return bool(payment["customer_id"] == value)
@@ -206,7 +206,7 @@ def test_bad_parameter_is_named(acme: ApiClient, query: str, field: str) -> None
 
 @pytest.mark.parametrize("path", [PAYMENTS, "/api/v1/customers/ann/payments"])
 def test_time_with_any_offset_is_a_time(acme: ApiClient, path: str) -> None:
-    """PostgreSQL accepts no offset of sixteen hours, which was a 500."""
+    """Regression: PostgreSQL refuses an offset of sixteen hours, which caused a 500."""
     for offset in ("Z", "%2B05:30", "-15:59", "%2B20:30", "-23:59"):
         assert acme.get(f"{path}?from=2026-01-01T12:00:00{offset}").status_code == 200
     for beyond in ("0001-01-01T00:00:00%2B01:00", "9999-12-31T23:59:59-01:00"):

@@ -120,7 +120,7 @@ def test_followed_list_stops_before_a_parked_payment(acme: ApiClient) -> None:
     assert ids(first) == [one]
     assert refusal(answer) == (503, "projection_parked")
     assert answer["Retry-After"] == "60"
-    # Lists of another customer and of another client continue.
+    # The parked event does not stop the lists of other customers and clients.
     assert ids(page(acme, CUSTOMER.replace("customer-123", "a"))) == [one, two]
     stranger = ApiClient("Bert")
     others = submitted_in_order(stranger, "c")
@@ -140,7 +140,7 @@ def test_followed_list_continues_past_a_later_parked_event(acme: ApiClient) -> N
 
 
 def test_payment_is_listed_at_its_next_event_after_a_discard(acme: ApiClient) -> None:
-    """Its first two events are parked, because the second cannot be applied alone."""
+    """The payment's first two events are parked, because the second cannot be applied alone."""
     one, parked, two = submitted_in_order(acme, "a", "b", "c")
     park(parked)
     first = page(acme, LIST)
@@ -165,7 +165,7 @@ def parking_position(payment: str) -> int:
 
 
 def test_followed_list_is_refused_on_a_table_of_older_code(acme: ApiClient) -> None:
-    """Its rows lack the position of the first event."""
+    """Rows that older code wrote lack the position of the first event."""
     acme.submit()
     runner.catch_up(replace(SUMMARY, version=SUMMARY.version - 1))
 
@@ -221,7 +221,7 @@ def by_position(client: ApiClient) -> Callable[[], list[str]]:
 
 
 def by_time(client: ApiClient) -> Callable[[], list[str]]:
-    """Read to the end, then continue from the last payment's time: the unsafe way to follow."""
+    """Return a reader that continues from the last payment's time. That is unsafe."""
     last: dict[str, str] = {"from": "2000-01-01", "id": ""}
 
     def read_page() -> list[str]:
@@ -248,7 +248,7 @@ def write(client: ApiClient, payment: UUID, chance: random.Random) -> None:
 def test_followed_list_misses_no_payment_committed_out_of_order(
     acme: ApiClient, *, long: bool
 ) -> None:
-    """50 payments a second in bursts of ten. Following `created_at` misses some of them."""
+    """A reader that follows `created_at` instead misses some payments of the same traffic."""
     payments, chance = [uuid4() for _ in range(2_000 if long else 100)], random.Random(1)
     done = threading.Event()
 
@@ -291,7 +291,7 @@ def test_followed_list_misses_no_payment_committed_out_of_order(
 
 
 def test_imported_payment_is_listed_where_the_log_has_it(acme: ApiClient) -> None:
-    """It has an old time, which a client that follows times has already passed."""
+    """The payment's time is old: a client that follows times has already passed it."""
     one = body_of(acme.submit())["id"]
     late = uuid4()
     append(late, initiated(client_id=acme.client_id), processed(client_id=acme.client_id))

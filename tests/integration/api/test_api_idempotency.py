@@ -20,14 +20,14 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 class Sent(Struct):
-    """A command with its body, and another value for one of its fields."""
+    """A command with its body. `differing` has another value for one of the fields."""
 
     path: str
     body: dict[str, Any]
     differing: dict[str, Any]
-    effect: tuple[int, int]  # how many events and notes it appends
+    effect: tuple[int, int]  # the numbers of events and notes that the command adds
     status: int = 200
-    on: dict[str, Any] | None = None  # the payment that it is sent to
+    on: dict[str, Any] | None = None  # the submission of the payment that the command changes
 
 
 NOTED: Final = {"reason": "other", "note": "Seen."}
@@ -102,7 +102,7 @@ def test_command_without_idempotency_key_is_refused(acme: ApiClient, sent: Sent)
 def test_repetition_gets_the_first_answer_permanently(acme: ApiClient, sent: Sent) -> None:
     first = acme.post(sent.path, sent.body, "key-1")
     assert first.status_code == sent.status
-    if sent.status == 201:  # the payment changes
+    if sent.status == 201:  # a later change of the payment
         moved = acme.post(f"{first['Location']}/approve", {"reason": "other"}, "key-1")
         assert moved.status_code == 200
     before = stored()
@@ -144,7 +144,7 @@ def test_reused_key_reports_an_omitted_field(
 
 
 def test_concurrent_repetitions_have_one_effect_and_one_answer(acme: ApiClient, sent: Sent) -> None:
-    acme.submit()  # its customer is known
+    acme.submit()  # so that the customer is known
     before = stored()
     answers = at_once(20, lambda _: acme.post(sent.path, sent.body, "key-1"))
     assert {answer.status_code for answer in answers} == {sent.status}
@@ -207,7 +207,7 @@ def test_refused_command_is_not_remembered(acme: ApiClient) -> None:
 
 
 def test_refused_decision_is_decided_again_under_its_key(acme: ApiClient) -> None:
-    """The refusal appended nothing, so the first success is the answer that is repeated."""
+    """A refusal appends nothing. Repetitions get the answer of the first success."""
     colleague = ApiClient("Acme", staff="grace")
     payment = acme.submit(**RISKY)["Location"]
     colleague.post(f"{payment}/claim", {})
@@ -234,8 +234,8 @@ def test_taken_reference_names_the_payment_even_concurrently(acme: ApiClient) ->
 
 
 SAME_KEY: Final = ['"key-1"', ' "key-1"', "key-1\t"]
-# Two header lines as the server joins them, structured fields that are not one string, and characters
-# that servers and proxies treat differently.
+# Joined header lines, structured fields other than a single string, and characters that servers
+# and proxies treat differently.
 NO_KEY: Final = [
     "key-1,key-1",
     '"key-1","key-1"',

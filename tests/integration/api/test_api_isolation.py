@@ -1,4 +1,4 @@
-"""No endpoint shows a client anything of another client. Every address is checked."""
+"""No endpoint shows a client any data of another client. Every URL is checked."""
 
 import json
 import re
@@ -28,7 +28,7 @@ NOBODYS: Final = "00000000-0000-4000-8000-000000000000"
 DISPUTE: Final = "dispute-of-nobody"
 CUSTOMER: Final = "customer-of-acme"
 SECRETS: Final = (CUSTOMER, "order-of-acme", "1234567", "hook-of-acme")
-# Reads that show nothing of a payment that waits for review.
+# Reads whose answers do not contain the payment of this test.
 WITHOUT_PAYMENT: Final = {
     "backtest",
     "backtests",
@@ -41,12 +41,12 @@ WITHOUT_PAYMENT: Final = {
     "projections",
     "webhook-keys",
 }
-# The code of the refusal for an id in the path.
+# The refusal's code for another client's id in the path.
 NOT_FOUND: Final = {
     "payment_id": "payment_not_found",
     "endpoint_id": "webhook_endpoint_not_found",
 }
-# The query that an address requires.
+# Endpoints that require a query.
 QUERIES: Final = {
     "payment-state": "?version=1",
     "daily-statistics": f"?date={timezone.now().date()}",
@@ -60,7 +60,7 @@ class Endpoint(Struct, frozen=True):
     scopes: tuple[Scope, ...]
 
     def address(self, **values: str) -> str:
-        """A new parameter raises KeyError until this test has a value for it."""
+        """Return the URL. A new parameter raises KeyError until these tests have a value for it."""
         return self.path.format_map(values) + QUERIES.get(self.name, "")
 
     @property
@@ -111,7 +111,7 @@ def acme() -> ApiClient:
 def payment(acme: ApiClient) -> str:
     """Return a payment that waits for review and is in every read model.
 
-    A webhook endpoint that has rejected it has the same id, so that one id suits every address.
+    One id fits every URL, because a webhook endpoint that rejected the payment has the same id.
     """
     flagged = RISKY | {"reference": "order-of-acme", "customer_id": CUSTOMER, "amount": 1_234_567}
     answer = body_of(acme.submit(**flagged))
@@ -175,7 +175,7 @@ def test_isolation_tests_cover_every_endpoint() -> None:
 def test_payment_of_another_client_is_not_found(
     acme: ApiClient, payment: str, endpoint: Endpoint, *, projected: bool
 ) -> None:
-    """An endpoint whose statement ignores the client fails here."""
+    """This test fails for an endpoint whose SQL ignores the client."""
     if not projected:
         PaymentSummary.objects.all().delete()
     bolt, before = ApiClient("Bolt"), Event.objects.count()
@@ -197,7 +197,7 @@ def test_payment_is_visible_to_its_client(
 ) -> None:
     """The test above is only meaningful if the owner sees the payment."""
     answer = ask(acme, endpoint, payment)
-    # A command that the review does not allow is a 409, which shows the status.
+    # A 409 passes too: it shows the payment's status, which does not allow the command.
     assert answer.status_code in {200, 201, 202, 204, 409}, answer.content
     if endpoint.method == "GET" and endpoint.name not in WITHOUT_PAYMENT:
         content = answer.content.decode()
@@ -208,7 +208,7 @@ def test_payment_is_visible_to_its_client(
 def test_idempotency_key_refuses_card_numbers_for_every_command(
     acme: ApiClient, payment: str, endpoint: Endpoint
 ) -> None:
-    """A payment's id is an unkeyed hash of the key, so trying all numbers would find a card's number."""
+    """Payment ids are unkeyed hashes of these keys, so trying all numbers would reveal a card."""
     before = Event.objects.count()
     address = endpoint.address(payment_id=payment, dispute_id=DISPUTE)
 

@@ -1,4 +1,4 @@
-"""Reading one's own key."""
+"""A client reads the properties of its own API key."""
 
 from datetime import timedelta
 
@@ -48,7 +48,7 @@ def test_key_shows_limits_and_decimals_that_submissions_follow() -> None:
 
     decimals = {each["code"]: each["decimals"] for each in shown["currencies"]}
     assert (decimals["EUR"], decimals["JPY"], decimals["IQD"]) == (2, 0, 3)
-    assert "BGN" not in decimals  # replaced by the euro
+    assert "BGN" not in decimals  # the euro has replaced the lev
     assert shown["rate_limit"]["seconds"] == 60
     limit = next(each for each in shown["limits"] if each["method"] == "wallet")
     terms = {"method": "wallet", "currency": limit["currency"]}

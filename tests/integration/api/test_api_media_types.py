@@ -77,7 +77,7 @@ def test_media_type_accepts_every_spelling_of_json_in_utf_8(
     ],
 )
 def test_media_type_refuses_other_types_and_charsets(acme: ApiClient, content_type: str) -> None:
-    """Regression: comparing only the beginning accepted other types."""
+    """Regression: only the beginning was compared, so other types were accepted."""
     status, headers, problem = served(acme, content_type)
     assert (status, problem["code"]) == (415, "unsupported_media_type")
     assert headers["Accept"] == "application/json"

@@ -53,7 +53,7 @@ def test_problem_page_shows_cause_and_remedy_as_json_and_html(code: str) -> None
     assert kind.cause.endswith(".")
     assert kind.remedy.endswith(".")
     assert len({kind.title, kind.cause, kind.remedy}) == 3
-    # Temporary problems permit a retry, errors of the client do not.
+    # Only temporary problems invite a retry. A client's error would occur again.
     server_side = kind.status >= 500 or kind.status in {408, 429}
     assert (kind.repeat is Repeat.LATER) >= server_side
 

@@ -1,4 +1,4 @@
-"""Refusals of the framework and unexpected errors are problems that reveal nothing."""
+"""Refusals by the framework and unexpected errors become problems that reveal nothing."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_unexpected_error_reveals_nothing(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_disallowed_host_is_a_problem(settings: Settings, *, debug: bool) -> None:
-    """With DEBUG the answer was Django's page with the settings."""
+    """Regression: with DEBUG, the answer was Django's page with the settings."""
     settings.DEBUG = debug
     answer = ApiClient().get(PAYMENTS, Host="evil.example")
     assert answer["Content-Type"] == "application/problem+json"

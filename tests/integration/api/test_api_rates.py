@@ -38,12 +38,12 @@ def test_rate_limit_headers_show_the_remaining_requests(settings: Settings) -> N
 
 
 def test_rate_limit_counts_refused_requests(settings: Settings) -> None:
-    """If the throttle ran after the checks of scope and media type, these requests would not count."""
+    """If the throttle ran after checks of scope and media type, these requests would not count."""
     settings.API_RATE_PER_MINUTE = 5
     client = ApiClient(scopes=[Scope.STATISTICS_READ])
 
     refused = [
-        client.get(PAYMENTS),  # without the scope
+        client.get(PAYMENTS),  # the key lacks the scope
         client.get("/api/v1/statistics/daily", Accept="text/html"),
         client.send("DELETE", PAYMENTS),
         client.post(PAYMENTS, {}),

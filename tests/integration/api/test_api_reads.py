@@ -101,7 +101,7 @@ def test_keyset_page_needs_no_count(acme: ApiClient) -> None:
 
 
 def test_cursor_of_another_list_is_refused(acme: ApiClient) -> None:
-    """Regression: another list began its page at an arbitrary place."""
+    """Regression: with a foreign cursor, a list began its page at an arbitrary place."""
     for _ in range(3):
         acme.submit()
     project()
@@ -118,7 +118,7 @@ def test_cursor_of_another_list_is_refused(acme: ApiClient) -> None:
 def test_another_clients_payment_does_not_exist(
     acme: ApiClient, path: str, *, projected: bool
 ) -> None:
-    """Regression: each of these was found when the query ignored the client."""
+    """Regression: a query that ignored the client found these."""
     payment = body_of(acme.submit(**RISKY))["id"]
     if projected:
         project()

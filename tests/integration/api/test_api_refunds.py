@@ -113,7 +113,7 @@ def test_cancel_and_refund_of_another_client_are_not_found(paid: str, command: s
 
 
 def test_concurrent_refunds_within_the_payment_all_succeed(acme: ApiClient, paid: str) -> None:
-    """With five attempts and no pause, one in six ended as `stale_version`."""
+    """Regression: with five attempts and no pause, one in six refunds ended as `stale_version`."""
     part = {"reason": "other", "amount": 1, "currency": "EUR"}
 
     def refund(_: int) -> list[int]:
@@ -161,7 +161,7 @@ def test_repeated_refund_answers_with_its_own_refund_after_later_ones(
 def test_reference_of_refund_is_used_once_per_client(
     acme: ApiClient, paid: str, *, same_payment: bool
 ) -> None:
-    """On the same payment, the refund was tried twenty times and then answered as `stale_version`."""
+    """Regression: on the same payment, this ended as `stale_version` after twenty attempts."""
     other = paid if same_payment else str(body_of(acme.submit())["id"])
     referred = refund(5) | {"reference": "return-1"}
     acme.post(f"{PAYMENTS}/{paid}/refunds", referred)

@@ -132,7 +132,7 @@ def test_reference_is_permanently_unique(acme: ApiClient) -> None:
 
 
 def test_concurrent_first_payments_register_one_customer(acme: ApiClient) -> None:
-    """Half of them have a reference, so the statements take locks in different orders."""
+    """Half of the payments have a reference, so that their locks are taken in different orders."""
     answers = at_once(
         12,
         lambda number: acme.submit(
@@ -307,7 +307,7 @@ def test_json_other_than_an_object_is_refused(acme: ApiClient, data: bytes) -> N
 
 @pytest.mark.parametrize("second", ["1999", "1", "null"])
 def test_field_that_is_given_twice_is_refused(acme: ApiClient, second: str) -> None:
-    """A gateway could check the first value while we take the second."""
+    """A gateway could check the first value while the service uses the second one."""
     data = json.dumps(BODY).encode()[:-1] + f', "amount": {second}}}'.encode()
     answer = acme.send("POST", PAYMENTS, data, **{"Idempotency-Key": "key-1"})
 

@@ -1,4 +1,4 @@
-"""The rules for texts at the API: natural text is accepted, and equal spellings are one value."""
+"""The API accepts natural text and stores equal spellings as one value."""
 
 from typing import Any, Final
 from urllib.parse import quote

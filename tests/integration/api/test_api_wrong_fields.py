@@ -204,12 +204,12 @@ def test_every_wrong_parameter_is_named(acme: ApiClient, path: str) -> None:
     [
         *(f"{PAYMENTS}?customer_id=%ff", f"{PAYMENTS}?customer_id=a%C3", f"{PAYMENTS}?%ff=1"),
         *(f"{PAYMENTS}?reference=%ED%A0%80", f"{PAYMENTS}?reference=%C0%AF"),
-        # As the server hands over %ff in a path.
+        # The server passes %ff in a path on as U+FFFD.
         *("/api/v1/customers/%EF%BF%BD/payments", "/api/v1/customers/a%EF%BF%BD/payments"),
     ],
 )
 def test_text_that_is_not_utf_8_is_refused(acme: ApiClient, address: str) -> None:
-    """Regression: it was decoded to other characters, which matched nothing."""
+    """Regression: invalid bytes were replaced by other characters, so nothing matched."""
     ((_, code),) = wrong(acme.get(address))
     assert code == "wrong_format"
 

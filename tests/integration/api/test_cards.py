@@ -1,4 +1,4 @@
-"""Cards: what is stored, what is refused, and that no card number is stored."""
+"""Which card data are stored and which are refused. No card number is stored."""
 
 from typing import Any, Final
 

@@ -41,7 +41,7 @@ CARD: Final = "4111 1111 1111 1111"
 
 
 def holds_number(text: str) -> bool:
-    """Return whether the text holds the beginning of the number, plain or percent-encoded."""
+    """Return whether the text contains the card number's beginning, plain or percent-encoded."""
     return re.search(r"4111(?: |%20|\+|-)?1111", text) is not None
 
 
@@ -105,7 +105,7 @@ def command(*arguments: str) -> Callable[[Place], str]:
 
 
 def _unrepeated(output: str) -> str:
-    """Check that the output of a terminal or file omits the number. Pages may repeat typed text."""
+    """Check that the output omits the number, and return it. Only pages may repeat typed text."""
     assert not holds_number(output)
     return output
 
@@ -137,7 +137,7 @@ def payment_form(action: str, role: str | None = None) -> Callable[[Place], str]
 
 
 def form(staff: Browser, url: str) -> dict[str, str]:
-    """Return the fields that the page would send, with a reason."""
+    """Return the fields that the page's form would send, with a reason."""
     html = staff.get(url).content.decode()
     return {"reason": "other", **dict(re.findall(r'name="(key|version)" value="([^"]+)"', html))}
 

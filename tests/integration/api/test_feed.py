@@ -109,7 +109,7 @@ def test_feed_continues_after_its_last_page(acme: ApiClient) -> None:
 
 
 def test_feed_moves_on_although_no_event_has_the_type(acme: ApiClient) -> None:
-    """Regression: a filter that matches nothing kept the position, and each read scanned the log again."""
+    """Regression: without a match, the position stayed, so each read scanned the log again."""
     acme.submit()
     project()
 
@@ -119,7 +119,7 @@ def test_feed_moves_on_although_no_event_has_the_type(acme: ApiClient) -> None:
 
 
 def index_entries(client: ApiClient, count: int) -> None:
-    """Add entries of a type that is not public to the index, after the log's end."""
+    """Add entries that are not public to the index, at positions after the log's end."""
     with session() as writer:
         writer.execute(
             "INSERT INTO readmodels_eventindex (position, aggregate_id, version, event_type, actor,"
@@ -203,7 +203,7 @@ def test_feed_refuses_a_position_after_the_end_of_the_log(acme: ApiClient) -> No
 
 
 def test_feed_is_refused_on_an_index_of_older_code(acme: ApiClient) -> None:
-    """Its rows have no client, so the feed would look empty."""
+    """Rows that older code wrote have no client, so the feed would look empty."""
     acme.submit()
     older = replace(event_index.PROJECTION, version=event_index.PROJECTION.version - 1)
     runner.catch_up(older)
@@ -341,7 +341,7 @@ def test_index_knows_the_client_of_each_event_with_one(acme: ApiClient) -> None:
 
 
 def test_feed_shows_no_event_of_other_aggregates(acme: ApiClient) -> None:
-    """Blocking a customer is an event of the same client, which the feed does not show."""
+    """A customer's block is an event of the same client, but not a public one."""
     acme.submit()
     project()
     before = read(acme)

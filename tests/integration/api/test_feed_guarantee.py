@@ -1,4 +1,4 @@
-"""A reader of the feed misses no event, even if transactions commit late and in another order."""
+"""A reader of the feed misses no event, even if transactions commit late and out of order."""
 
 import random
 import threading
@@ -35,7 +35,7 @@ WRITERS = 12
 
 
 class Writer(threading.Thread):
-    """Commit `events` events in transactions that stay open at random. Others are rolled back."""
+    """Commit `events` events in transactions of random length. Roll other transactions back."""
 
     def __init__(self, data: str, events: int, seed: int) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Writer(threading.Thread):
 
 
 class Loop(threading.Thread):
-    """Repeat a step until the block ends, then until the step returns nothing."""
+    """Repeat a step until `finish` is called, and from then on until the step returns nothing."""
 
     def __init__(self, step: Callable[[], object]) -> None:
         super().__init__()
@@ -93,7 +93,7 @@ def looping(*steps: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        for loop in loops:  # the index ends before its readers
+        for loop in loops:  # in this order, so that readers see all that the index gets
             loop.finish()
 
 

@@ -38,7 +38,7 @@ def acme() -> ApiClient:
 
 
 def submitted(client: ApiClient) -> tuple[str, int]:
-    """Return the id of a new payment and the position in the answer."""
+    """Submit a payment. Return its id and the position from the answer."""
     answer = client.submit()
     return body_of(answer)["id"], int(answer["X-Event-Position"])
 
@@ -101,7 +101,7 @@ def test_min_position_applies_to_head_and_not_to_commands(acme: ApiClient) -> No
 
 
 def test_min_position_beyond_the_log_is_refused(acme: ApiClient) -> None:
-    """Another client's event would end the wait."""
+    """Without the refusal, a request would wait for another client's event."""
     payment, position = submitted(acme)
     project()
     for path in READS:
@@ -134,7 +134,7 @@ def test_min_position_does_not_wait_for_a_stalled_projection(acme: ApiClient) ->
 
 
 def park(path: str) -> None:
-    """Make the projection of `path` fail on the next event."""
+    """Let the projection that `path` reads fail on the next event, which is then parked."""
 
     def broken(*_: Any) -> Any:
         raise ZeroDivisionError
@@ -179,7 +179,7 @@ def test_min_position_ignores_parked_events_of_other_clients(acme: ApiClient, pa
 def test_min_position_limits_the_waiting_requests(
     acme: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the semaphore they would occupy every thread of the server."""
+    """Without the semaphore, waiting requests would occupy every thread of the server."""
     monkeypatch.setattr(freshness, "_waiting", threading.BoundedSemaphore(2))
     project()
     _, position = submitted(acme)
@@ -203,7 +203,7 @@ def test_min_position_may_occupy_a_quarter_of_the_threads(settings: Any) -> None
 
 
 def test_no_transaction_is_open_while_a_read_waits(acme: ApiClient) -> None:
-    """A transaction would hold back the vacuum, and with a snapshot see no progress."""
+    """An open transaction would hold back the vacuum. With a snapshot, it would see no progress."""
     project()
     _, position = submitted(acme)
     states: list[Any] = []
@@ -227,7 +227,7 @@ def test_no_transaction_is_open_while_a_read_waits(acme: ApiClient) -> None:
 
 
 def test_min_position_in_a_gap_at_the_end_of_the_log_is_behind(acme: ApiClient) -> None:
-    """A rolled-back append took a position that no projection will reach before the next event."""
+    """A rolled-back append uses up a position. Projections pass it only with the next event."""
     project()
     with session() as writer:
         writer.execute("BEGIN")

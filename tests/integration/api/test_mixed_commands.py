@@ -54,11 +54,11 @@ def command(chance: random.Random, payment_id: UUID) -> PaymentCommand:
     what: dict[str, Any] = {"payment_id": payment_id, "client_id": None}
     reviewer = f"staff:{chance.randint(1, 3)}"
     by: dict[str, Any] = {**what, "reviewer": reviewer, "senior": reviewer == SENIOR}
-    # By that time, some claims and deadlines have ended.
+    # Late enough for some claims to have ended. At `late`, some deadlines have passed.
     soon = LATER + timedelta(minutes=chance.randint(0, 30))
     late = NOON + timedelta(days=chance.choice([1, 8]))
     commands: list[PaymentCommand] = [
-        # More often than commands that end a review.
+        # Claims and releases end no review, so they are more frequent.
         *[claim(**by, at=soon)] * 4,
         *[release(**by, at=soon)] * 4,
         escalate(**by, at=soon),
@@ -94,7 +94,7 @@ def test_thousand_commands_on_fifty_payments() -> None:
     answers = [answer for part in at_once(THREADS, work) for answer in part]
     assert len(answers) == COMMANDS
     done = [outcome for _, outcome in answers if isinstance(outcome, Outcome)]
-    # The log holds exactly the events of the successful commands. A last approval is two events.
+    # The log has exactly the events of the successful commands. A final approval makes two events.
     approvals = sum(
         isinstance(each, ApprovePayment) and answer.payment.status is Status.COMPLETED
         for each, answer in answers
@@ -150,7 +150,7 @@ REASONS: dict[str, list[str]] = {
 
 
 def request(chance: random.Random, payment: str) -> tuple[str, dict[str, Any]]:
-    """Return an address and a body for a random command, possible or not."""
+    """Return the path and the body of a random command, which may be refused."""
     name = chance.choice(["claim-next", "claim", "release", *REASONS])
     if name == "claim-next":
         return "/api/v1/reviews/claim-next", {}
@@ -179,7 +179,7 @@ def test_many_requests_on_fifty_payments(requests: int) -> None:
         for index in range(requests // THREADS):
             answers.append(client.post(*request(chance, chance.choice(payments))))
             if number == 0 and index % 20 == 0:
-                project()  # updates the queue now and then
+                project()  # so that the queue is roughly up to date
         return answers
 
     answers = [answer for part in at_once(THREADS, work) for answer in part]

@@ -1,4 +1,4 @@
-"""A read-only, full, starting or overloaded database, as clients, staff and probes see it."""
+"""How clients, staff and probes see a read-only, full, starting or overloaded database."""
 
 import logging
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def read_only() -> Iterator[None]:
-    """Make the database read-only as a failover does: all connections are new."""
+    """Make the database read-only and end all connections, as a failover does."""
     with default_read_only():
         connection.close()
         try:
@@ -41,7 +41,7 @@ def read_only() -> Iterator[None]:
 
 @contextmanager
 def default_read_only() -> Iterator[None]:
-    """Make the database read-only as an administrator does: connections keep their settings."""
+    """Make the database read-only by default, as an administrator does. Connections stay open."""
     name = dsn()["dbname"]
     with session() as other:
         other.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode())
@@ -83,7 +83,7 @@ def test_readyz_recovers_at_once_after_failed_writes() -> None:
         connection.close()
         assert client.submit().status_code == 503
         assert Browser().get("/readyz").status_code == 503
-        # The previous probe opened its connection while the database was read-only.
+        # The previous probe's connection was opened read-only, so this probe needs a new one.
     assert Browser().get("/readyz").status_code == 200
 
 
@@ -97,7 +97,7 @@ def test_readyz_detects_a_read_only_default_despite_an_older_connection() -> Non
 
 
 def test_screens_of_a_read_only_database_are_finished_pages(settings: Settings) -> None:
-    """Both signing in and a decision store a session."""
+    """Signing in and decisions both write to the database, as they store the session."""
     staff = browser("senior reviewer", "ada")
     payment = body_of(ApiClient().submit(**RISKY))["id"]
     catch_up()
@@ -134,7 +134,7 @@ def test_tasks_log_the_outage_and_projections_continue_afterwards(
 
 
 def failing(kind: type[DatabaseError], state: str, text: str = "") -> DatabaseError:
-    """Return Django's error for a server that answered with the SQLSTATE `state`."""
+    """Return the error that Django raises for the SQLSTATE `state`."""
     error = kind(text)
     error.__cause__ = errors.lookup(state)(text)
     return error

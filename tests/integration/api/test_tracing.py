@@ -1,4 +1,4 @@
-"""The ids of a request in the events, in the tasks that it wakes and in the logs."""
+"""A request's ids appear in its events, in the tasks that it wakes, and in the logs."""
 
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,6 @@ def test_log_line_of_unknown_key_names_only_the_problem(caplog: pytest.LogCaptur
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    """Return the newest line of a request."""
+    """Return the newest request's log line."""
     lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
     return next(line for line in reversed(lines) if line["event"] == "request_finished")

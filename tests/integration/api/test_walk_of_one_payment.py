@@ -1,4 +1,4 @@
-"""The files that a POST passes through: their names, and the calls between both sides."""
+"""The files that a POST passes through, and the calls between the write side and the read side."""
 
 import io
 import json
@@ -22,17 +22,17 @@ MOST_FILES: Final = 30
 ROOT: Final[Path] = settings.BASE_DIR
 PACKAGES: Final = tuple(f"{ROOT / package}/" for package in ("config", "payments", "readmodels"))
 README: Final = ROOT / "README.md"
-# The write side calls the read side by the port for risk features, and by the signal `appended`.
+# The write side reaches the read side only by the port for risk features and a signal.
 CROSSINGS: Final = {
     ("payments/application/submission.py", "readmodels/queries/risk_features.py"),
     ("payments/events/replay.py", "readmodels/engine/wakeups.py"),
 }
-# Both sides execute statements with it.
+# Both sides use this module for their SQL, so calls to it are no crossings.
 SHARED: Final = {"payments/database.py"}
 
 
 class Call(Struct, frozen=True):
-    """A call from one file of the project into another, or within one."""
+    """A call between functions of the project, by their files. `caller` may be empty."""
 
     caller: str
     called: str
@@ -40,7 +40,7 @@ class Call(Struct, frozen=True):
 
 @contextmanager
 def traced() -> Iterator[list[Call]]:
-    """Yield a list that holds the calls of the block after the block has ended."""
+    """Yield a list. Once the block has ended, the list has the block's calls."""
     calls: list[Call] = []
 
     def note(frame: FrameType, event: str, _: Any) -> None:
@@ -94,7 +94,7 @@ def submit(client: ApiClient, body: dict[str, Any]) -> str:
 
 @pytest.fixture
 def walk() -> list[Call]:
-    """Return the calls of a client's first risky payment. The process has read the key before."""
+    """Return the calls of a client's first risky payment. The client's key is cached before."""
     acme = ApiClient("Acme")
     submit(acme, BODY | {"customer_id": "customer-1", "reference": "order-1"})
 

@@ -92,7 +92,7 @@ def test_attempts_are_listed_newest_first_by_page_and_outcome(acme: ApiClient) -
     made = create(acme)
     bolts = create(ApiClient("Bolt"))
     attempt(stored(bolts))
-    # Two attempts at each time: the id decides.
+    # Two attempts share each time, so their ids decide the order.
     for number in range(1, 8):
         outcome = Outcome.DELIVERED if number % 2 else Outcome.FAILED
         attempt(

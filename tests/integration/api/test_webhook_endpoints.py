@@ -1,4 +1,4 @@
-"""Webhook endpoints over the API. Isolation between clients: test_api_isolation.py."""
+"""Webhook endpoints over the API. test_api_isolation.py covers isolation between clients."""
 
 import base64
 import io
@@ -284,7 +284,7 @@ def test_secret_appears_in_no_other_answer_and_no_log(acme: ApiClient, log: io.S
 def test_slow_name_servers_hold_only_some_threads(
     acme: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server of a client's name may never answer."""
+    """The name server for an endpoint's host may never answer."""
     slots = max(1, settings.WEB_THREADS // 4)
     asked, answer = threading.Semaphore(0), threading.Event()
 
@@ -294,7 +294,7 @@ def test_slow_name_servers_hold_only_some_threads(
         raise OSError
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    # A loaded machine must not end the first requests before the last one.
+    # On a loaded machine, the first look-up must not time out before the last one begins.
     monkeypatch.setattr(addresses, "RESOLVE_SECONDS", 60)
 
     def request(number: int) -> Any:
