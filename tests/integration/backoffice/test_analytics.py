@@ -1,4 +1,4 @@
-"""The page of analytics: figures of a period, and who sees the decisions of whom."""
+"""The analytics page: the figures for a period, and who sees whose decisions."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -157,7 +157,7 @@ def test_queries_do_not_grow_with_days_and_reviewers() -> None:
     with CaptureQueriesContext(connection) as many:
         _context(viewer)
 
-    assert len(many) <= len(few) + 1  # the names of the reviewers
+    assert len(many) <= len(few) + 1  # one more for the reviewers' names
 
 
 @pytest.mark.django_db(transaction=True)

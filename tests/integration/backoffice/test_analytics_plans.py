@@ -1,4 +1,4 @@
-"""The sums over open reviews read the queue only, for any number of finished payments."""
+"""Sums over open reviews read only the queue, however many payments are finished."""
 
 import json
 import re

@@ -67,7 +67,7 @@ def test_files_are_stored_with_the_note_and_the_event_has_their_digests() -> Non
 
 
 def test_file_is_downloaded_and_never_shown_by_the_browser() -> None:
-    """Its type and name are those of its content, so no viewer runs what is hidden in it."""
+    """The sent type and name follow the file's content, so no viewer runs what is hidden in it."""
     payment = paid()
     attach(
         browser("analyst", "ben"), payment, ("a.html", b"alert(1)"), ("é.exe", PNG + b"<script>")
@@ -254,7 +254,7 @@ def test_files_are_refused_while_the_scanner_is_busy(
 
 
 def test_output_of_the_scanner_is_not_kept_in_memory(settings: Any) -> None:
-    """Only its exit status counts, but a scanner may write without end."""
+    """The scanner's exit status is enough, and its output may be endless."""
     same = "os.path.samestat(os.fstat({}), os.stat(os.devnull))"
     program = f"import os, sys; sys.exit(2 - 2 * ({same.format(1)} and {same.format(2)}))"
     settings.ATTACHMENT_SCANNER = [sys.executable, "-c", program]

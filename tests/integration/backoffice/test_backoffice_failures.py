@@ -62,7 +62,7 @@ def test_page_of_a_csrf_failure_shows_request_id_and_link_to_dashboard() -> None
 
 
 def test_payment_has_no_page_of_django_s_own_history() -> None:
-    """Regression: it said that the payment had no history."""
+    """Regression: Django's history page said that the payment had no history."""
     (payment,) = waiting()
     history = reverse("admin:readmodels_paymentsummary_history", args=[payment])
 

@@ -84,7 +84,7 @@ def test_invalid_filter_value_is_reported_and_finds_nothing(
     assert rows(root.get(reverse(name))) > 0
     answer = root.get(f"{reverse(name)}?{query}")
     assert rows(answer) == 0
-    # Above the list, and at the field.
+    # The complaint is shown above the list and at the field.
     assert text(answer).count(complaint) == 2
 
 
@@ -160,7 +160,7 @@ def test_no_query_parameter_causes_a_server_error(root: Browser, flagged: str, n
     }
     queries = [f"{each}={value}" for each in named for value in STRANGE[:1]]
     queries += [f"{each}=%00&{each}=1" for each in named]
-    # All parameters at once, and those of the keyset boundary alone.
+    # All parameters at once, then the search and the page boundaries alone.
     queries += ["&".join(f"{each}={value}" for each in named) for value in STRANGE]
     queries += [f"{each}={value}" for each in ("q", "after", "before") for value in STRANGE]
 

@@ -1,4 +1,4 @@
-"""The display of foreign text, amounts and label colors."""
+"""How text in other scripts, amounts and label colors are displayed."""
 
 import re
 from datetime import timedelta
@@ -25,7 +25,7 @@ from tests.support.routing import staff
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 HEBREW = "שלום, עולם!"
-# What precedes text in its own direction: an element, an attribute, or an isolating character.
+# What isolates the direction of the text that follows: an element, an attribute or a character.
 ISOLATED = re.compile(
     r'<bdi[^>]*>“?$|\u2068“?$|dir="auto"[^>]*>“?(@grace )?$|(title|aria-label|value|data-copy)="[^"]*$'
 )

@@ -1,4 +1,4 @@
-"""The pages of backtests: ask, follow, read, attach, and what the approver sees."""
+"""The backtest pages: start a backtest, follow it, read and attach its result, and approve."""
 
 import re
 from datetime import timedelta
@@ -42,7 +42,7 @@ def button(backtest: Backtest, command: str) -> str:
 
 
 def own(actor: str) -> Browser:
-    """Return the browser of the person behind the actor id."""
+    """Return the browser of the person with this actor id."""
     session = Browser()
     session.force_login(get_user_model().objects.get(pk=actor.removeprefix("staff:")))
     return session
@@ -193,7 +193,7 @@ def test_interrupted_backtest_is_resumed_with_its_done_parts(small_parts: None) 
     submit_many(10)
     backtest = ask()
     working.take_turn(backtest.pk)
-    Backtest.objects.update(active_until=NOON)  # its terminal ended
+    Backtest.objects.update(active_until=NOON)  # as after the end of its command
     analyst = browser("analyst")
 
     shown = text(analyst.get(page_of(backtest)))
@@ -316,7 +316,7 @@ def test_approver_sees_the_numbers_of_the_event_and_approves() -> None:
 
 
 def test_approval_is_shown_again_if_another_backtest_was_attached() -> None:
-    """Seen to fail without the comparison of digests in _require_approvable."""
+    """This test fails without the comparison of digests in _require_approvable."""
     submit_many()
     ada = staff("ada")
     propose(STRICT, ada)

@@ -1,4 +1,4 @@
-"""A customer who is blocked while a payment waits: what the reviewer sees, and the note that is needed."""
+"""If a customer is blocked while a payment waits, the reviewer sees it and must write a note."""
 
 from datetime import timedelta
 from typing import Any, Final

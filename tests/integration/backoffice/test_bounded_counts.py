@@ -1,4 +1,4 @@
-"""Counts with a limit: a plus means that there are more, not that the limit was reached."""
+"""Counts with a limit: a plus means that more exist, not just that the limit was reached."""
 
 import re
 
@@ -48,7 +48,7 @@ def test_counts_have_a_plus_only_if_there_are_more(
 def test_sums_of_the_queue_say_whether_they_leave_out_payments(
     number: int, monkeypatch: pytest.MonkeyPatch, *, is_cut: bool
 ) -> None:
-    """Also for a currency of which fewer wait: others may have taken the places."""
+    """A currency with few payments is affected too: payments in others may use up the limit."""
     monkeypatch.setattr(deadlines, "MOST", 2)
     ann = browser("analyst", "ann")
     waiting(currency="EUR")

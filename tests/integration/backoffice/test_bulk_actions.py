@@ -1,4 +1,4 @@
-"""Confirming a bulk action: races, repetitions, tokens, failures, and the outcome of each payment."""
+"""Confirming a bulk action: races, repetitions, tokens, failures, and outcomes by payment."""
 
 import time
 from collections.abc import Callable
@@ -160,7 +160,7 @@ def test_concurrent_submits_decide_each_payment_once() -> None:
 
 
 def test_payment_taken_over_after_the_preview_is_not_released() -> None:
-    """A senior reviewer could release the claim of another reviewer, but not in bulk."""
+    """A senior reviewer may release another reviewer's claim, but not in bulk."""
     taken_over, mine = payments = waiting(2)
     grace, hal = browser(), staff("hal", "senior reviewer")
     for payment in payments:
@@ -228,7 +228,7 @@ def test_preview_is_valid_for_almost_ten_minutes() -> None:
 
 
 def _aged(token: str, age: timedelta) -> str:
-    """Return the token as if it had been signed so long ago."""
+    """Return the token as if it had been signed `age` ago."""
 
     class Earlier(signing.TimestampSigner):
         def timestamp(self) -> str:
@@ -362,7 +362,7 @@ def test_repetition_finishes_what_a_lost_connection_has_left() -> None:
 
 
 def _terminate_when_blocked(pid: int) -> None:
-    """End the connection while it waits for another transaction."""
+    """End the connection with this pid as soon as it waits for another transaction."""
     until_blocked()
     with session() as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pid])

@@ -1,4 +1,4 @@
-"""The preview of a bulk action: which payments it takes, which it leaves out and why."""
+"""A bulk action's preview shows which payments it takes, and which it leaves out and why."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -84,7 +84,7 @@ def test_preview_of_a_rejection_takes_what_the_policy_advises_to_reject() -> Non
 
 @pytest.mark.parametrize("action", [each.name for each in actions.IN_BULK])
 def test_claims_of_others_are_left_out_of_every_action(action: str) -> None:
-    """A senior reviewer could take them over, each on its own page."""
+    """A senior reviewer may take over such payments only one by one, on their pages."""
     (theirs,) = waiting()
     act(commands.ClaimReview, theirs, staff("ann"))
 

@@ -1,4 +1,4 @@
-"""The form of a decision shows when the claim ends, and extends it without losing what was typed."""
+"""A decision's form shows when the claim ends, and extends it without losing typed text."""
 
 import re
 from typing import Any

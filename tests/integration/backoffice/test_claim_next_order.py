@@ -1,4 +1,4 @@
-"""Claim-next and its order: assigned payments, payments that returned, then all others."""
+"""Claim-next offers assigned payments first, then payments that returned, then all others."""
 
 import json
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from tests.support.routing import act, assign, claim_next, snooze, staff
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 HALF: Final = REVIEW_PERIOD / 2
-# Copies of the first payment that waits, each with its own deadline.
+# Copies of a waiting payment, each with another deadline. Half of the copies still wait.
 _MANY: Final = """
 INSERT INTO readmodels_paymentsummary
 SELECT copy.* FROM generate_series(1, 30000) AS n,
@@ -54,7 +54,7 @@ def test_claim_next_prefers_assigned_then_returned_then_the_others() -> None:
 
 @pytest.mark.parametrize("times_projected", [0, 1])
 def test_claim_next_skips_snoozed_payments_until_they_return(times_projected: int) -> None:
-    """Without a projection, the log refuses what the queue still offers."""
+    """If the queue still offers a snoozed payment, because projections lag, the log refuses it."""
     (payment,) = waiting()
     ann, ben = staff("ann"), staff("ben")
     snooze(payment, ann, hours=1)
@@ -82,7 +82,7 @@ def test_claim_next_leaves_assigned_payments_to_the_assignee(
 
 
 def test_queue_offers_neither_snoozed_nor_reserved_payments() -> None:
-    """The log would refuse them, but only after a wait, and a queue of many would count as lagging."""
+    """The log would refuse them only after a wait. Many such rows would count as lag."""
     free, snoozed, reserved = waiting(3)
     ann, ben, grace = staff("ann"), staff("ben"), staff("grace", "senior reviewer")
     snooze(snoozed, ann, hours=1)
@@ -144,7 +144,7 @@ def test_concurrent_claim_next_of_a_returned_payment_gives_it_to_one() -> None:
 
 
 def race(*work: Callable[[], Outcome]) -> list[Outcome | None]:
-    """Run the commands at the same time. Return their outcomes, None for those that were refused."""
+    """Run the commands at the same time. Return their outcomes, with None for a refusal."""
 
     def attempt(number: int) -> Outcome | None:
         try:
@@ -204,7 +204,7 @@ def test_claim_next_reads_few_rows_of_many() -> None:
     assert found[:2] == [mine, back]
     assert free in found
     statements = [each["sql"] for each in captured if "SKIP LOCKED" in each["sql"]]
-    assert len(statements) == 6  # a tier ends when its next row is missing
+    assert len(statements) == 6  # four return a row, and two end a tier
     with transaction.atomic(), connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}")
@@ -217,6 +217,6 @@ def _decoded(plan: Any) -> Any:
 
 
 def _read(plan: dict[str, Any]) -> int:
-    """Return the rows that the nodes of a plan read, also in vain."""
+    """Return how many rows the nodes of a plan read, including those that filters removed."""
     here = plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0)
     return int(here) + sum(_read(each) for each in plan.get("Plans", ()))

@@ -1,4 +1,4 @@
-"""The dashboard: what waits, what is due, the day of the person, and links to what is counted."""
+"""The dashboard counts what waits, what is due and what the person did today, with links."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -25,7 +25,7 @@ def _context(logged_in: Browser) -> Any:
 
 
 def _spend(payment: str, share: float) -> None:
-    """Move the time of the review, so that this share of it has passed."""
+    """Move the review's begin and deadline so that this share of its time has passed."""
     now, whole = datetime.now(UTC), timedelta(hours=100)
     begun = now - whole * share
     PaymentSummary.objects.filter(pk=payment).update(

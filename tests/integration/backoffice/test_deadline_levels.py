@@ -1,4 +1,4 @@
-"""Each level of a deadline is counted and logged once per review, also after a crash of the task."""
+"""Each level of a deadline is counted and logged once per review, even if the task crashes."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ from tests.support.reviewing import waiting
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HOUR: Final = timedelta(hours=1)
-# Kills itself after the lines of the log were written and before the commit.
+# A program that kills itself when it writes a log line, before the commit.
 _KILLED: Final = """
 import os, signal, sys
 import django
@@ -38,7 +38,7 @@ deadline_levels.report(datetime.fromisoformat(sys.argv[1]))
 
 
 def _flagged(hours: int = 100) -> str:
-    """Return a payment flagged at noon that has so many hours."""
+    """Return a payment that was flagged at noon and has `hours` until its deadline."""
     (payment,) = waiting()
     PaymentSummary.objects.filter(pk=payment).update(
         flagged_at=NOON, review_deadline=NOON + hours * HOUR

@@ -1,4 +1,4 @@
-"""Notes of decisions: required for the reason "Other", and optional for refunds and cancellations."""
+"""A decision with the reason "Other" needs a note. Refunds and cancellations may have one."""
 
 from typing import Any, Final
 

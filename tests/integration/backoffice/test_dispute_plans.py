@@ -1,4 +1,4 @@
-"""Each filter of the lists of disputes reads few rows of a hundred thousand."""
+"""Each filter of the dispute lists reads few of a hundred thousand rows."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The screens of disputes: the list by due time, the evidence, and the forms to contest and close one."""
+"""The dispute screens: the list by due time, the evidence, and the forms to contest and close."""
 
 from datetime import timedelta
 from io import StringIO

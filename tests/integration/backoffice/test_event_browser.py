@@ -28,7 +28,7 @@ PAGE_OF_ONE = "admin:readmodels_eventindex_change"
 
 @pytest.fixture
 def approved() -> str:
-    """Return a payment of Acme that Ada approved, after submitting one of Bolt."""
+    """Return a payment of Acme that Ada approved. A payment of Bolt exists, too."""
     client = ApiClient("Acme")
     answer = client.post("/api/v1/payments", RISKY, **{"X-Request-ID": "checkout-7"})
     payment: str = body_of(answer)["id"]
@@ -131,7 +131,7 @@ def test_event_of_another_aggregate_has_no_link_to_a_payment() -> None:
 
 
 def test_page_of_event_of_another_aggregate_has_no_link_to_a_payment() -> None:
-    """Seen to fail: the page took every aggregate that it did not know for a payment."""
+    """Regression: the page took every unknown aggregate for a payment."""
     card = uuid4()
     charged = INSERT.replace("'payment'", "'gift_card'").replace("payment.", "gift_card.")
     with session() as writer:

@@ -1,4 +1,4 @@
-"""Evidence packs on the page of a payment and on the command line: who may, what is in it, and the record."""
+"""Evidence packs from a payment's page and the command line: permissions, content, records."""
 
 import json
 import zipfile
@@ -93,7 +93,7 @@ def test_page_of_the_pack_escapes_what_people_wrote() -> None:
 
 
 def test_pack_has_what_the_reviewer_saw() -> None:
-    """The other payment was submitted before the decision, and refunded after it."""
+    """The pack shows the customer's other payment as it was when the reviewer decided."""
     other, payment = waiting(2, customer_id="twice")
     seen: Any = json.loads(_decided(payment).pack)["decisions"][0]
 
@@ -139,7 +139,7 @@ def test_record_of_an_export_cannot_be_changed_or_deleted(payment: str) -> None:
     refused = pytest.raises(IntegrityError, match="permanent record")
     with refused, connection.cursor() as cursor:
         cursor.execute("TRUNCATE exports_export")
-    Export.objects.update(reason="")  # an erasure
+    Export.objects.update(reason="")  # only an erasure does this
 
 
 def test_form_refuses_a_blank_reason_and_another_decision(payment: str) -> None:

@@ -1,4 +1,4 @@
-"""Expiry of reviews after their deadline: each fails closed, once, without delaying others."""
+"""A review expires once after its deadline. One that cannot expire does not delay others."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def acme() -> ApiClient:
 
 
 def waiting(*, at: datetime = NOON, **changes: Any) -> UUID:
-    """Submit a payment that waits for review since `at`."""
+    """Submit a payment that has been waiting for review since `at`."""
     payment_id = uuid4()
     since = {"at": at, "initiated_at": at}
     deadline = {"deadline": at + REVIEW_PERIOD, "flagged_at": at} | changes

@@ -1,4 +1,4 @@
-"""Exports of lists: their rows and masks, the record, and files that are made in the background."""
+"""Exports of lists: rows, masks, the record of the export, and files made in the background."""
 
 import hashlib
 import io
@@ -163,7 +163,7 @@ def test_workbook_continues_on_another_sheet(tmp_path: Path) -> None:
 
 
 def test_rows_are_of_one_snapshot(gus: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read page by page, the list would have payments and names of different moments."""
+    """If it were read page by page, the export would mix payments and names of different times."""
     monkeypatch.setattr(snapshots, "AT_ONCE", 1)
     first, second = waiting(2)
     Customer.objects.update(name="Anna")

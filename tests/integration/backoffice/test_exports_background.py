@@ -1,4 +1,4 @@
-"""Exports in the background: workers, leases, full disks, lost roles, and the files' end."""
+"""Exports in the background: workers, leases, full disks, lost roles, and deletion of files."""
 
 import hashlib
 from datetime import timedelta
@@ -35,7 +35,7 @@ def gus() -> Browser:
 
 @pytest.fixture
 def long_lists(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a list of two rows be too long to stream."""
+    """Make a list of two rows count as too long to stream."""
     monkeypatch.setattr(making, "AT_ONCE", 1)
 
 
@@ -152,7 +152,7 @@ def test_use_case_cancels_exports_of_the_person_only(gus: Browser) -> None:
 
 @pytest.mark.usefixtures("long_lists")
 def test_export_of_a_killed_worker_is_made_by_another_one(gus: Browser) -> None:
-    """The killed worker may also be a slow one, which must not store its file."""
+    """The first worker may just be slow. It must not store its file then."""
     waiting(2)
     export(gus, "queue")
     now = timezone.now()
@@ -217,7 +217,7 @@ def test_sweep_ends_exports_of_killed_servers_and_deletes_their_files(gus: Brows
 
 
 def test_sweep_keeps_what_exports_did_not_make() -> None:
-    """It deleted every old file and folder, whichever folder an operator had chosen."""
+    """Regression: the sweep deleted every old file and folder in the folder of the exports."""
     folder = Path(files.folder())
     (folder / "ledger.xlsx").touch()
     (folder / "notes.part").touch()
@@ -234,7 +234,7 @@ def test_sweep_keeps_what_exports_did_not_make() -> None:
 
 
 def test_sweep_keeps_a_file_whose_transaction_is_not_committed() -> None:
-    """It deleted the file, because no committed export had it."""
+    """Regression: the sweep deleted the file, because no committed export had it."""
     finished = Path(files.folder()) / f"{uuid4()}.csv"
     finished.touch()
 

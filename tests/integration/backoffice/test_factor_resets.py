@@ -1,4 +1,4 @@
-"""A second factor is reset by two people, or by an operator, and the record shows who did it."""
+"""Two people or an operator reset a second factor, and the record shows who did it."""
 
 from io import StringIO
 from typing import Any

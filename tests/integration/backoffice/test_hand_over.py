@@ -1,4 +1,4 @@
-"""A senior reviewer hands over all that another reviewer has."""
+"""A senior reviewer hands over all payments that another reviewer has."""
 
 import re
 from typing import Any, Final
@@ -29,7 +29,7 @@ def shown(logged_in: Browser, reviewer: str) -> list[str]:
 
 
 def send(logged_in: Browser, reviewer: str, **given: Any) -> dict[str, Any]:
-    """Return the fields that the page would send."""
+    """Return the fields that the page's form would send, and the `given` ones."""
     html = logged_in.get(URL, {"reviewer": reviewer}).content.decode()
     key = re.search(r'name="key" value="([^"]+)"', html)
     assert key

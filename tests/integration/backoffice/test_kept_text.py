@@ -132,7 +132,7 @@ def sign_in(logged_in: Browser, **more: str) -> Any:
 
 
 def typed_forms() -> list[tuple[str, dict[str, str]]]:
-    """Return the address of each form with typed text, and the text."""
+    """Return the URL of each form that keeps typed text, with the text to type."""
     (payment,) = waiting(**FOUR_EYES)
     customer = Customer.objects.get().pk
     return [
@@ -185,7 +185,7 @@ def test_typed_text_survives_a_changed_csrf_token(grace: Browser) -> None:
     for path, typed in typed_forms():
         sent = fields(opened(grace, path)) | typed | token(grace)
         before = Event.objects.count()
-        sign_in(grace)  # changes the token
+        sign_in(grace)  # changes the CSRF token
         answer = grace.post(path, sent, headers={"Origin": "http://testserver"})
         assert answer.status_code == 403
         restored = back(grace, answer)
@@ -281,7 +281,7 @@ def test_forms_with_fields_name_their_author() -> None:
         and "{% author %}" not in source
     }
 
-    # Sign-in and second factor, exports and backtests keep no text, staff reset a password.
+    # These forms keep no text: sign-in, second factor, exports, backtests and staff accounts.
     assert found == {"ask.html", "set_up.html", "second_factor.html", "form.html", "person.html"}
 
 

@@ -1,4 +1,4 @@
-"""The screens of lists: who sees and changes them, from a payment's page and from a list's page."""
+"""Who sees and changes lists, on the page of a payment and on the page of a list."""
 
 from datetime import timedelta
 from typing import Final
@@ -310,7 +310,7 @@ def test_entry_that_was_removed_meanwhile_is_refused() -> None:
     ],
 )
 def test_page_of_what_does_not_exist_is_not_found(url: str) -> None:
-    """Cards cannot be typed, so their lists have no page to add one."""
+    """A list of cards has no page to add one either, because card numbers must not be typed."""
     create(item=Item.CARD)
 
     assert browser("risk manager").get(url).status_code == 404
@@ -327,7 +327,7 @@ def test_event_of_a_list_links_to_the_lists() -> None:
 
 
 def test_entry_with_special_characters_is_shown_as_typed() -> None:
-    """The confirmation showed &amp;amp; for an ampersand."""
+    """Regression: the confirmation showed &amp;amp; for an ampersand."""
     create(item=Item.REFERENCE_PREFIX)
     add("A&B<i>")
     logged_in = browser()

@@ -1,4 +1,4 @@
-"""Notes without a decision: who writes them, where they are shown, and what they leave unchanged."""
+"""Notes without a decision: who writes them, and where they are shown. They change nothing else."""
 
 import json
 from typing import Any
@@ -105,7 +105,7 @@ def test_double_click_adds_one_note() -> None:
 
 
 def test_other_note_of_the_same_form_is_kept_and_can_be_sent() -> None:
-    """The browser's Back button shows the form with the old key."""
+    """The browser's Back button shows the form with its old idempotency key."""
     payment = paid()
     ben = browser("analyst", "ben")
     key = str(uuid4())

@@ -1,4 +1,4 @@
-"""People change how they sign in: after a recent proof, their own factors only, and other sessions end."""
+"""People change only their own factors, after a recent proof. Their other sessions then end."""
 
 import json
 from base64 import urlsafe_b64encode

@@ -45,8 +45,8 @@ RISK_MANAGER = {"risk manager"}
 SENIOR = {"senior reviewer", "risk manager"}
 
 
-# Each command, the roles that may give it, and whether operators of the machine may. Its subject does not
-# exist, so "not found" means that the permission check has passed.
+# Each command, the roles that may give it, and whether operators of the machine may. The command's
+# subject does not exist, so "not found" means that the permission check has passed.
 COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (staff.approve, DECIDE, False),
     (staff.reject, DECIDE, False),
@@ -98,7 +98,7 @@ COMMANDS: list[tuple[Callable[[str], None], set[str], bool]] = [
     (staff.delete_person, {SUPERUSER}, False),
     (staff.export_evidence, {"risk manager", "auditor"}, True),
 ]
-# Functions below the check: their callers have checked the permission or the API key.
+# These functions check nothing: their callers have checked the permission or the API key.
 BENEATH = {dispatch, policies.decided, submission.submit}
 NOTHING_THERE = (
     PaymentNotFound,
@@ -202,7 +202,7 @@ def commands_of(name: str) -> Iterator[FunctionType]:
         modules += [import_module(each.name) for each in walk_packages(root.__path__, f"{name}.")]
     for module in modules:
         if module.__name__.startswith("payments.domain"):
-            continue  # pure functions
+            continue  # pure functions, no commands
         for function in vars(module).values():
             if (
                 isinstance(function, FunctionType)

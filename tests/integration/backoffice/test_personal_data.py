@@ -1,4 +1,4 @@
-"""Personal data of customers: masked on every screen and in every export, until revealed for a purpose."""
+"""Customers' personal data are masked on screens and in exports until revealed for a purpose."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 class Seeded(Struct, frozen=True):
-    """A customer with a payment in review, and the texts that identify it or its payments."""
+    """A customer with a payment in review. `secrets` identify the customer or its payments."""
 
     word: str
     customer_id: UUID
@@ -58,7 +58,7 @@ def seed(word: str, digits: str) -> Seeded:
 
 
 def add_history(seeded: Seeded) -> None:
-    """Add a payment with a second review, a refunded and disputed one, and an entry of a list."""
+    """Add a payment with a second review, a refunded and disputed payment, and a list entry."""
     acme, word = ApiClient(), seeded.word
     (decided,) = waiting(customer_id=f"{word}-cust-41", reference=f"{word}-pay-2")
     approve(decided, staff("ben"))
@@ -122,7 +122,7 @@ def customer_page(each: Seeded) -> str:
 
 
 def shown(found: Mapping[str, str], *seeded: Seeded) -> Iterator[tuple[str, str]]:
-    """Yield the addresses whose content has a secret, with the secret."""
+    """Yield the URL of each page that shows a secret, with the secret."""
     for address, content in found.items():
         for each in seeded:
             yield from ((address, secret) for secret in each.secrets if secret in content.lower())

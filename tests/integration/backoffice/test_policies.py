@@ -1,4 +1,4 @@
-"""Risk policies: the log, the command, and the scoring of payments."""
+"""Risk policies in the log, in the command, and in the scoring of payments."""
 
 import re
 from io import StringIO
@@ -85,7 +85,7 @@ def test_policy_author_is_the_proposer_as_of_the_position(ada: str, grace: str) 
     activate(STRICT, ada, grace)
     propose(DOLLARS, grace)
     after = Event.objects.latest("position").position
-    policies._known.clear()  # as in a process that has not loaded it
+    policies._known.clear()  # as in a new process
     for as_of, author in ((before, ada), (after, grace), (before, ada)):
         assert policies.in_force(DOLLARS.policy_id, as_of=as_of).author == author
 
@@ -260,7 +260,7 @@ def test_policy_command_shows_differences(ada: str, grace: str) -> None:
 
 
 def test_policy_approve_refuses_an_empty_id(ada: str, grace: str) -> None:
-    """Otherwise a variable of the shell that is not set would approve the only policy."""
+    """Otherwise, an unset shell variable would approve the only policy."""
     propose(DOLLARS, ada)
 
     with pytest.raises(CommandError, match="No policy begins with ''"):

@@ -47,7 +47,7 @@ def press(mia: Browser, page: Any, button: str, value: str = "", **typed: str) -
 
 
 def error_at(page: Any, field: str) -> str:
-    """Return the error at the field, which refers to it for screen readers."""
+    """Return the error at the field. The field must refer to the error for screen readers."""
     html = page.content.decode()
     found = re.search(rf'<p id="{field}_error"[^>]*>(.*?)</p>', html, re.DOTALL)
     assert found, f"{field} has no error"

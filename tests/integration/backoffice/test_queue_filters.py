@@ -163,7 +163,7 @@ def test_orders_and_filters_of_the_queue_use_their_index(view: str, index: str) 
         for way in ("seqscan", "bitmapscan", "sort"):
             cursor.execute(f"SET LOCAL enable_{way} = off")
         if index != "payment_by_deadline":
-            cursor.execute("DROP INDEX payment_by_deadline")  # as cheap for so few rows
+            cursor.execute("DROP INDEX payment_by_deadline")  # it would be as cheap for so few rows
         cursor.execute(f"EXPLAIN {page}")
         plan = "\n".join(line for (line,) in cursor.fetchall())
         transaction.set_rollback(True)
@@ -181,7 +181,7 @@ def test_currencies_of_the_queue_are_those_that_wait() -> None:
 
 
 def claimed(answer: Any) -> str:
-    """Return the page of the claimed payment, without the way back to the queue."""
+    """Return the URL of the claimed payment without the query that leads back to the queue."""
     return str(answer.headers["Location"]).partition("?")[0]
 
 
@@ -264,7 +264,7 @@ def test_claim_next_in_a_view_returns_the_held_payment_first() -> None:
 
 
 def test_view_locks_offered_payments() -> None:
-    """Without SKIP LOCKED the second request times out; without the lock it gets the first row."""
+    """Without SKIP LOCKED, the second request times out. Without a lock, it gets the first row."""
     oldest, older, _ = waiting(3)
     change(oldest, flagged_at=ago(days=3))
     change(older, flagged_at=ago(days=2))

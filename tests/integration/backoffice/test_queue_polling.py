@@ -1,4 +1,4 @@
-"""What an open page of the queue learns, and what each poll costs."""
+"""What an open page learns from its polls, and what each poll costs."""
 
 import json
 import re
@@ -24,7 +24,7 @@ POLL = "/admin/reviews/poll/"
 
 
 def opened(person: Browser, query: str = "", *, page: str = QUEUE) -> str:
-    """Open a page of the queue, or another `page`. Return the address that it polls."""
+    """Open the queue, or another `page`. Return the URL that the page polls."""
     page = person.get(page + query).content.decode()
     found = re.search(r'data-poll="([^"]+)"', page)
     assert found is not None
@@ -74,7 +74,7 @@ def test_poll_reports_rows_that_left_the_view() -> None:
 
 
 def test_open_payment_learns_that_a_colleague_has_changed_it() -> None:
-    """The page showed "Unclaimed" with all buttons until it was loaded again."""
+    """Regression: the page showed "Unclaimed" with all buttons until it was reloaded."""
     payment, other = waiting(2)
     grace, ann = browser(), browser("analyst", "ann")
     url = opened(ann, page=payment_page(payment))
@@ -93,7 +93,7 @@ def test_open_payment_learns_that_a_colleague_has_changed_it() -> None:
 
 @pytest.mark.parametrize("role", ["viewer", "auditor"])
 def test_roles_that_decide_nothing_see_the_counts_of_others(role: str) -> None:
-    """All counts were 0, because no payment can meet the condition of "I may decide"."""
+    """Regression: all counts were 0, because no payment meets the condition "I may decide"."""
     waiting(2)
     person = browser(role)
 
@@ -121,7 +121,7 @@ def test_unchanged_queue_answers_not_modified() -> None:
     etag = ann.get(url).headers["ETag"]
 
     assert ann.get(url, headers={"If-None-Match": etag}).status_code == 304
-    # Other events of the log change nothing on the page.
+    # A colleague's claim changes the page.
     do(grace, payment, "claim")
     project()
     changed = ann.get(url, headers={"If-None-Match": etag})
@@ -134,12 +134,12 @@ def test_unchanged_queue_answers_not_modified() -> None:
     ended = ann.get(url, headers={"If-None-Match": etag})
     assert ended.status_code == 200
     assert "unclaimed" in cells(json.loads(ended.content), payment)["claim"]
-    # Two people never share an answer: "mine" means another person.
+    # Two people never share an answer, because "mine" means different payments.
     assert grace.get(url, headers={"If-None-Match": ended.headers["ETag"]}).status_code == 200
 
 
 def test_poll_reports_a_level_of_the_deadline_that_was_reached() -> None:
-    """Levels are reached without an event."""
+    """No event says that a level was reached."""
     (payment,) = waiting()
     ann = browser("analyst", "ann")
     url = opened(ann)
@@ -199,7 +199,7 @@ def test_poll_needs_a_role() -> None:
 
 
 def test_unchanged_poll_looks_up_no_names() -> None:
-    """Names, clients and markup are only looked up for an answer that the browser does not have."""
+    """Names, clients and markup are needed only if the answer is not a 304."""
     payments = waiting(12)
     grace, ann = browser(), browser("analyst", "ann")
     for payment in payments[:3]:
@@ -212,7 +212,7 @@ def test_unchanged_poll_looks_up_no_names() -> None:
         assert ann.get(url, headers={"If-None-Match": etag}).status_code == 304
 
     statements = [each["sql"] for each in queries if "readmodels_" in each["sql"]]
-    # The saved views, the counts of all tabs, the rows, and the number of new ones.
+    # The statements read saved views, the counts of all tabs, the rows, and the number of new rows.
     assert len(statements) <= 5
     assert not [sql for sql in statements if "COUNT(" in sql and "LIMIT" not in sql]
     assert not [each for each in queries if "customers_customer" in each["sql"]]

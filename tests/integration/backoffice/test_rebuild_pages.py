@@ -1,4 +1,4 @@
-"""The pages of rebuilds: start, follow, read the report, confirm, cancel, start again."""
+"""The rebuild pages: start a rebuild, follow it, read its report, confirm, cancel, restart it."""
 
 import re
 from typing import Any, Final

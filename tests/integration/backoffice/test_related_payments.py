@@ -1,4 +1,4 @@
-"""All payments of a customer and all payments with a card: counts, sums, and the lists they lead to."""
+"""Counts and sums of the payments of a customer or a card, with links to their lists."""
 
 import json
 import re
@@ -226,4 +226,4 @@ def test_evidence_takes_a_constant_number_of_queries() -> None:
         submitted(customer_id=f"another-{number}")
     project()
 
-    assert queries() <= before + 1  # the names of the other customers
+    assert queries() <= before + 1  # one more for other customers' names

@@ -55,7 +55,7 @@ def test_buttons_and_commands_agree_for_each_role(role: str, offered: list[str])
     forged["to"] = _actor("ann")
     for action in set(NAMES) - set(offered):
         answer = logged_in.post(at(payment, action), forged)
-        # 403 without the permission, a redirect or 409 with an explanation if it is impossible now.
+        # 403: no permission. 302 or 409: impossible in this state, with an explanation.
         assert answer.status_code in {302, 403, 409}
     if not offered:
         assert logged_in.post(NEXT, {"key": str(uuid4())}).status_code == 403

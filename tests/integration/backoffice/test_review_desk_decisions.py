@@ -90,7 +90,7 @@ def test_policy_proposer_cannot_approve_flagged_payments() -> None:
 
 
 def _flagged(**changes: Any) -> str:
-    """Submit a payment under another policy, and return its id."""
+    """Submit a payment with these changes by dispatch, without the API. Return its id."""
     client = ApiClient().client_id
     terms = {"amount": LARGE, "features": UNKNOWN, "client_id": client, "at": timezone.now()}
     dispatch(process(**terms | changes), CommandContext(actor=actors.client(client)))
@@ -166,11 +166,9 @@ def test_partial_refunds_end_at_the_full_amount() -> None:
 
 
 def amount_shown(answer: Any) -> str | None:
-    """Return the initial amount of the form."""
+    """Return the amount that the form suggests."""
     (field,) = re.findall(r'<input[^>]*name="amount"[^>]*>', answer.content.decode())
-    assert (
-        "inputmode" not in field
-    )  # with it, phones would offer only the decimal separator of their country
+    assert "inputmode" not in field  # with it, a phone offers only its own decimal separator
     value = re.search(r'value="([^"]*)"', field)
     return value[1] if value else None
 

@@ -48,7 +48,7 @@ def snooze(logged_in: Browser, payment: str, **given: str) -> str:
 
 
 def test_snooze_until_a_time_with_any_offset_is_stored_in_utc() -> None:
-    """PostgreSQL refuses such an offset. The event would be parked."""
+    """PostgreSQL refuses such an offset, so the projection would park the event."""
     (payment,) = waiting()
     until = timezone.now().replace(second=0, microsecond=0) + timedelta(hours=4)
     typed = until.astimezone(tz(timedelta(hours=20, minutes=30))).isoformat()
@@ -242,7 +242,7 @@ def test_command_shows_snooze_and_assignee() -> None:
 
 
 def test_clients_do_not_see_assignees_and_reasons_of_snoozes() -> None:
-    """The history counts the events, because versions have no gaps."""
+    """The history still lists these events, because versions have no gaps."""
     (payment,) = waiting()
     grace = browser()
     browser("analyst", "ann")

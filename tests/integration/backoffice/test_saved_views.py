@@ -35,7 +35,7 @@ def act(person: Browser, view: SavedView, action: str) -> Any:
 
 
 def tabs(person: Browser, path: str = QUEUE) -> list[tuple[str, bool]]:
-    """Return the names of the tabs, and which is the current one."""
+    """Return the name of each tab, and whether it is the current one."""
     return [(each.label, each.is_current) for each in person.get(path).context["tabs"]]
 
 
@@ -92,7 +92,7 @@ def test_view_without_valid_filters_is_not_saved(query: str) -> None:
 
 
 def test_view_keeps_known_filters_only() -> None:
-    """A search text may be the name of a customer."""
+    """The search text is dropped, because it may be a customer's name."""
     ann = browser("analyst", "ann")
 
     save(ann, "q=Moretti&risk_band__exact=high&nonsense=1&after=x&amount__gte=5&standing=")
@@ -203,7 +203,7 @@ def test_list_opens_with_the_chosen_view() -> None:
 
     opened = ann.get(QUEUE, follow=True)
     assert opened.redirect_chain == [(low, 302)]
-    # Every link to the whole list still shows the whole list.
+    # Links to the whole list lead there, and not to the default view.
     page = opened.content.decode()
     assert len(re.findall(r'href="\?view=all"', page)) == 3  # the tab, the empty list, the filters
     assert rows(ann, "?view=all") == [payment]
@@ -269,7 +269,7 @@ def test_filter_that_no_longer_exists_is_named_and_dropped() -> None:
 
 @pytest.mark.parametrize("query", ["gone=1", "", "%00=%00", "&" * 60, "a=b&" * 200])
 def test_view_with_nothing_left_opens_the_whole_list(query: str) -> None:
-    """Rows may also be damaged by hand: the list must not fail."""
+    """A view may also have been damaged by hand. The list must not fail then."""
     (payment,) = waiting()
     ann = browser("analyst", "ann")
     view = SavedView.objects.create(

@@ -1,4 +1,4 @@
-"""One search box finds payments and customers by what people have at hand."""
+"""A single search box finds payments and customers by any detail that people have at hand."""
 
 from typing import Any, Final
 
@@ -29,7 +29,7 @@ CARD: Final = {"token": "tok_1", "brand": "visa", "last4": "4242"}
 
 @pytest.fixture
 def payment() -> str:
-    """Return a payment of USD 18,900.00 by Giulia, after one that no search should find."""
+    """Return Giulia's payment of USD 18,900.00. No search should find the one before it."""
     acme = ApiClient()
     acme.submit(customer_id="other", reference="invoice-1", currency="JPY", amount=777)
     answer = acme.submit(

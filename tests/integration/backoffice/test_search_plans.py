@@ -16,7 +16,7 @@ from tests.support.backoffice import browser
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-# Every tenth customer is called Maria, and the last one Zoe. Names are the words that `words` makes.
+# Every tenth customer is called Maria, and the last one Zoe, but only in the column `words`.
 _CUSTOMERS: Final = """
 INSERT INTO customers_customer (id, client_id, reference, name, email, phone, created_at, words)
 SELECT md5(n::text)::uuid, %s, 'Person-' || n, 'x', '', '', now() - n * interval '1 second',
@@ -42,7 +42,7 @@ UPDATE readmodels_paymentsummary
        customer_id = md5('10')::uuid
  WHERE reference LIKE 'Order-%00'
 """
-# The reading, what is typed, and the largest number of buffers that a statement may read.
+# How the text is understood, the text, and the most buffers that a statement may read.
 PAYMENT_SEARCHES: Final = {
     "id": ("c4ca4238", 50),
     "card": ("•4242", 250),
@@ -74,7 +74,7 @@ def filled() -> None:
 
 
 def read_buffers(url: str, typed: str) -> dict[str, int]:
-    """Return the statements of a search that read payments or customers, each with its buffers."""
+    """Return how many buffers each statement of a search for payments or customers reads."""
     logged_in = browser(username=str(uuid4()))
     with CaptureQueriesContext(connection) as captured:
         answer = logged_in.get(url, {"q": typed})
@@ -104,12 +104,12 @@ def test_searches_read_a_bounded_part_of_an_index() -> None:
             read = read_buffers(url, typed)
 
             assert max(read.values()) <= most, (case, read)
-            # The planner expects few rows of a beginning, and would sort all of them.
+            # The planner expects that few rows match a prefix, so it might sort all matches.
             assert not [each for each in read if "LIMIT 1001" in each and "'Sort'" in each], case
 
 
 def test_search_of_the_queue_reads_only_payments_that_wait() -> None:
-    """It read every payment of up to 1,000 customers, the decided ones too."""
+    """Regression: the search read all payments of up to 1,000 customers, even decided ones."""
     filled()
     with connection.cursor() as cursor:
         cursor.execute(_WAITING)

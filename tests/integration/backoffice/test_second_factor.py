@@ -28,7 +28,7 @@ from tests.support.second_factors import age, code, enroll, member, signed_in
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 ASKS: Final = "/admin/second-factor/"
-# Not taken from the code, so that opening another page needs a change here, too.
+# Repeated here and not imported, so that opening another page needs a change of this test.
 OPEN: Final = {
     "second_factor",
     "second_factor_set_up",
@@ -51,7 +51,7 @@ def prove(logged_in: Browser, given: str, *, then: str = "/admin/", **more: str)
 
 
 def addresses(resolver: Any = None, before: str = "/") -> Iterator[tuple[str, str]]:
-    """Yield the name and an example of every address."""
+    """Yield the name of every URL pattern, with an example URL."""
     for each in (resolver or get_resolver()).url_patterns:
         route = before + str(each.pattern).removeprefix("^").removesuffix("$")
         if isinstance(each, URLResolver):
@@ -78,7 +78,7 @@ def test_every_address_is_closed_without_the_second_factor() -> None:
             assert answer.status_code == 302, path
             assert answer.headers["Location"].startswith(ASKS), path
     assert len(closed) > 120
-    # All other addresses know no session.
+    # All other URLs ignore sessions.
     for path in found.keys() - closed:
         if path.startswith("/api/"):
             assert not hasattr(grace.get(path).wsgi_request, "session"), path

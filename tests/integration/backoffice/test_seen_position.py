@@ -1,4 +1,4 @@
-"""A decision records the signed log position of the evidence on its page."""
+"""A decision records the signed log position of the evidence that its page showed."""
 
 from typing import Any
 

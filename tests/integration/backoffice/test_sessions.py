@@ -128,13 +128,13 @@ def test_changed_password_ends_all_other_sessions() -> None:
         {"old_password": PASSWORD, "new_password1": new, "new_password2": new},
     )
 
-    assert Session.objects.filter(user=user).count() == 1  # Django would refuse the other one later
+    assert Session.objects.filter(user=user).count() == 1  # deleted, and not only refused later
     assert here.get(QUEUE).status_code == 200
     assert there.get(QUEUE).status_code == 302
 
 
 def test_stronger_hash_of_the_same_password_ends_no_session() -> None:
-    """Django stores the password again at the first sign-in after an upgrade, and ended all others."""
+    """Regression: Django rehashes the password after an upgrade, which ended all other sessions."""
     user = member()
     User.objects.update(password=MD5PasswordHasher().encode(PASSWORD, "salt"))
     user.refresh_from_db()
@@ -189,7 +189,7 @@ def test_sign_in_deletes_expired_sessions() -> None:
     ("path", "status"), [(QUEUE, 200), ("/admin/nowhere/", 404), ("/admin/auth/user/add/", 403)]
 )
 def test_no_cache_stores_a_page_of_a_session(path: str, status: int) -> None:
-    """The Back button would show it after the sign-out. Error pages could be stored."""
+    """Otherwise, the Back button would show the page after the sign-out."""
     answer = browser().get(path)
 
     assert answer.status_code == status
@@ -206,7 +206,7 @@ def test_signing_out_deletes_the_session() -> None:
 
 
 def _unfinished(logged_in: Browser) -> Any:
-    """Return a request of the session that has begun: it has read the session and the user."""
+    """Return a request in progress that has already read the session and the user."""
     request: Any = HttpRequest()
     request.session = SessionStore(logged_in.session.session_key)
     request.user = get_user(request)
@@ -229,7 +229,7 @@ def _creates_codes(request: Any) -> None:
 
 @pytest.mark.parametrize("act", [_proves, _adds_an_app, _creates_codes])
 def test_request_that_began_before_the_end_of_its_session_opens_it_no_more(act: Any) -> None:
-    """Django stored the ended session again, and its factor survived the reset."""
+    """Regression: Django stored the ended session again, so its factor survived the reset."""
     user = member()
     request = _unfinished(signed_in(user))
     resets.by_command(user, operator="system:test", at=timezone.now())

@@ -1,4 +1,4 @@
-"""The pages of shadows: start, stop, and the active policy next to the shadow."""
+"""The shadow pages start and stop shadows and compare them with the active policy."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""Five failed sign-ins lock a name and address out. Failed attempts store no typed text."""
+"""Five failed sign-ins lock out a name at an IP address. No typed text is stored."""
 
 from datetime import timedelta
 from typing import Any
@@ -150,7 +150,7 @@ def test_addresses_of_one_network_share_the_lockout(
     ],
 )
 def test_unstorable_fields_do_not_hide_a_failed_sign_in(charset: str) -> None:
-    """Regression: in some charsets, the failure was not recorded after comparing the password."""
+    """Regression: with some charsets, the password was compared but the failure not recorded."""
 
     def guess(password: str) -> int:
         fields = {"username": "ada", "password": password, r"\ud800": r"\ud800", "z": "+2AA-"}

@@ -1,4 +1,4 @@
-"""Staff accounts: adding, roles and their record, and no deletion of accounts that records name."""
+"""Staff accounts: adding them, roles and their record. Accounts in records are not deleted."""
 
 import re
 from datetime import timedelta
@@ -98,7 +98,7 @@ def _exported(zoe: Any) -> None:
 
 
 def _was_assigned(zoe: Any) -> None:
-    """The event names zoe, who did nothing."""
+    """Assign a payment to zoe, so that an event names her though she did nothing."""
     (payment,) = waiting()
     do(browser(), payment, "claim")
     grace = get_user_model().objects.get(username="grace")
@@ -250,7 +250,7 @@ def test_deactivation_signs_the_person_out_and_is_recorded(root: Browser) -> Non
 
 
 def test_changes_by_other_ways_are_recorded_too(zoe: Any) -> None:
-    """A record written by the pages alone would miss commands, the ORM and SQL."""
+    """If only the pages wrote the record, changes by commands, the ORM and SQL would be missing."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE auth_user SET is_superuser = true, username = 'zo' WHERE id = %s", [zoe.pk]
@@ -326,12 +326,12 @@ def test_use_case_of_roles_checks_the_permission(zoe: Any) -> None:
 
 
 def test_groups_have_no_page(root: Browser) -> None:
-    """Roles are part of the software: a page could change what each of them may do."""
+    """Roles are part of the software. A page would allow changes of what a role may do."""
     assert root.get("/admin/auth/group/").status_code == 404
 
 
 def test_secrets_of_apps_have_no_page() -> None:
-    """The page of django-otp shows them to superusers."""
+    """django-otp's own page would show the secrets to superusers."""
     assert not admin.site.is_registered(TOTPDevice)
 
 

@@ -1,4 +1,4 @@
-"""From a payment back to the list that it was opened from, with its filters, page and row."""
+"""A payment's page leads back to the list it was opened from, with filters, page and row."""
 
 import re
 from html import unescape
@@ -23,7 +23,7 @@ def html(logged_in: Browser, path: str) -> str:
 
 
 def breadcrumb(page: str) -> str:
-    """Return where the second part of the breadcrumb leads."""
+    """Return the URL of the breadcrumb's second part."""
     found = re.search(r'Dashboard</a></li>\s*<li><a href="([^"]*)"', page)
     assert found
     return found[1]

@@ -1,4 +1,4 @@
-"""The lists of webhooks: their filters, their pages and their cost."""
+"""The webhook lists: filters, pages and their cost."""
 
 import json
 import re
@@ -206,7 +206,7 @@ def test_page_of_an_endpoint_runs_a_constant_number_of_queries() -> None:
     assert len(many) == len(one)
 
 
-# 60,000 attempts of two endpoints: few failures, few tests, few of the second endpoint.
+# 60,000 attempts, few of which failed, were tests, or belong to the second endpoint.
 _MANY = """
 INSERT INTO webhooks_attempt (endpoint_id, message_id, event_type, position, payment_id, number, at,
                               milliseconds, outcome, status, error, response)

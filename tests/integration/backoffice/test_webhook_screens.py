@@ -1,4 +1,4 @@
-"""The screens of webhooks: who sees them, what they never show, and hostile answers."""
+"""The webhook screens: who sees them, what they never show, and hostile answers."""
 
 from typing import Any
 
@@ -167,7 +167,7 @@ def test_event_page_links_to_its_attempts_for_those_who_may_see_them(acme: ApiCl
             shown[role, event.event_type] = link in logged_in.get(url).content.decode()
 
     assert shown == {
-        ("auditor", "payment.initiated"): False,  # it is not public
+        ("auditor", "payment.initiated"): False,  # the event type is not public
         ("auditor", "payment.processed"): True,
         ("analyst", "payment.initiated"): False,
         ("analyst", "payment.processed"): False,

@@ -44,7 +44,7 @@ def test_add_stores_the_settings_and_shows_the_secret_once() -> None:
         ({"client": ""}, "This field is required."),
         ({"url": ""}, "This field is required."),
         ({"url": "https://127.0.0.1/"}, "The address 127.0.0.1 is not public"),
-        # A forged hidden field does not avoid the check.
+        # A forged hidden field must not bypass the check.
         ({"url": "https://10.0.0.1/", "initial-url": "https://10.0.0.1/"}, "is not public"),
         ({"url": "http://93.184.215.14/"}, "The URL must begin with https://."),
         ({"url": "https://93.184.215.14/" + "x" * 500}, "at most 500 are accepted"),
