@@ -1,4 +1,4 @@
-"""`backtest` tests a policy, and shows, continues, cancels and verifies such tests."""
+"""The command `backtest` runs, shows, continues, cancels and verifies backtests."""
 
 import json
 import signal
@@ -140,14 +140,14 @@ def test_ctrl_c_leaves_the_backtest_resumable_by_other_processes(small_parts: No
     submit_many(10)
     expected = finished(DEFAULT_POLICY).digest
     Backtest.objects.all().delete()
-    for _ in range(leases.MOST_RUNNING):  # the next backtest waits
+    for _ in range(leases.MOST_RUNNING):  # so that the next backtest waits
         leases.claim(ask().pk, at=timezone.now())
-    # A shell that runs pytest in the background has SIGINT ignored, and the command would inherit that.
+    # Restore SIGINT for the command: if a shell runs pytest in the background, SIGINT is ignored.
     ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     running = manage("backtest", "run", "built-in", "--workers=2")
     signal.signal(signal.SIGINT, ours)
     _until(lambda: Backtest.objects.count() == leases.MOST_RUNNING + 1)
-    time.sleep(1)  # the processes start
+    time.sleep(1)  # until the processes have started
 
     running.send_signal(signal.SIGINT)
     _, err = running.communicate(timeout=60)

@@ -25,7 +25,7 @@ from tests.support.tampering import change_event
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
-# Kills itself in the middle of a part, after some parts are done.
+# A program that kills itself in the middle of a part, after finishing some parts.
 _KILLED: Final = """
 import os, signal, sys
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Backtests look payments up in the lists as they were when each payment began."""
+"""Backtests use the contents that the lists had when each payment began."""
 
 import tracemalloc
 from datetime import datetime, timedelta
@@ -55,20 +55,20 @@ LACKING: Final = {
 
 
 class Begun(Struct):
-    """A payment, and what all lists held when it began: a fold over the log, without any table."""
+    """A payment, and the contents of all lists when it began, computed only from the log."""
 
     events: list[AnyPaymentEvent]
     held: dict[ListName, dict[str, datetime | None]] = field(default_factory=dict)
 
 
 def only(name: ListName) -> RiskPolicy:
-    """Return a policy that reviews the payments on a list, and no others."""
+    """Return a policy that sends only the payments on this list to review."""
     rule = Rule(reason="listed", points=0, when=(InList(name),), then=Verdict.REVIEW)
     return RiskPolicy.of(replace(DEFAULT_POLICY.document, rules=(rule,)))
 
 
 def random_history(random: Random, *, payments: int) -> None:
-    """Change lists and submit payments in random order. Half of them are not scored, as imports."""
+    """Change lists and submit payments in random order. Half of them are unscored, like imports."""
     for item, name in BY_ITEM.items():
         lists.create(name, item)
     held: dict[Item, set[str]] = {item: set() for item in Item}
@@ -80,7 +80,7 @@ def random_history(random: Random, *, payments: int) -> None:
         submit(f"payment-{number}", **_payment(random, number, at))
         if number == payments * 3 // 4:
             lists.archive(BY_ITEM[Item.CUSTOMER])
-            held[Item.CUSTOMER] = set(VALUES[Item.CUSTOMER])  # no more changes of it
+            held[Item.CUSTOMER] = set(VALUES[Item.CUSTOMER])  # an archived list cannot change
 
 
 def _change(random: Random, item: Item, held: set[str], at: datetime) -> None:
@@ -149,7 +149,7 @@ def state_of(payment_id: UUID, events: list[AnyPaymentEvent]) -> Payment:
 
 
 def listed(payment: Payment, item: Item, held: dict[str, datetime | None]) -> bool:
-    """Return whether the payment is on a list of this type with these entries, by trying all of them."""
+    """Return whether any of these entries of a list of this type matches the payment."""
     keys = listable(
         customer_id=payment.customer_id,
         fingerprint=payment.card.fingerprint if payment.card else None,
@@ -202,7 +202,7 @@ def test_each_payment_is_on_the_lists_that_held_it_when_it_began(
         assert result.not_evaluable == ({LACKING[item]: lacking} if lacking else {})
         assert result.flips == len(expected)
         assert changed(backtest) == expected
-        assert 3 < len(expected) < 50  # all of them are examples
+        assert 3 < len(expected) < 50  # few enough to be stored as examples
 
 
 def test_computed_matches_equal_those_that_each_decision_recorded() -> None:
@@ -232,7 +232,7 @@ def test_computed_matches_equal_those_that_each_decision_recorded() -> None:
 
 
 def test_later_changes_of_lists_change_neither_result_nor_digest(small_parts: None) -> None:
-    """With the list's type of today, imports became not evaluable when the list was created."""
+    """Regression: with the list's current type, old imports were not evaluable any more."""
     submit_many(5, scored=False)
     listed_customer = pseudonyms.customer_id(client_id(), "customer-1")
     lists.create(item=Item.CUSTOMER)
@@ -284,11 +284,11 @@ def test_memory_does_not_grow_with_the_entries_of_a_list(monkeypatch: pytest.Mon
 
     many = _peak(policy)
 
-    assert many < few + 500_000  # 6,000 entries would be more than 1,000,000
+    assert many < few + 500_000  # bytes; 6,000 entries would need more than 1,000,000
 
 
 def _peak(policy: RiskPolicy) -> int:
-    """Return the most memory that was allocated while the backtest ran."""
+    """Return the peak of allocated memory, in bytes, while the backtest ran."""
     backtest = ask(policy, mode=Mode.AUTO)
     tracemalloc.start()
     work_on(backtest.pk)

@@ -1,4 +1,4 @@
-"""A shadow counts each payment once, even if a worker is killed, is late or has a double."""
+"""A shadow counts each payment once, even if a worker is killed, is late or runs twice."""
 
 import signal
 import subprocess
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 TWO_DAYS: Final = {"2026-01-05": 20, "2026-01-06": 20}
 
-# Kills itself in the transaction of its second step, when the position has moved.
+# A program that kills itself in the transaction of its second step, after moving the position.
 _KILLED: Final = """
 import os, signal, sys
 import django

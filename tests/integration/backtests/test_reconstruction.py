@@ -1,4 +1,4 @@
-"""Features that are computed from the log are those that the read model returned, or would have returned."""
+"""Features computed from the log equal those that the read model returned or would return."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -53,7 +53,8 @@ CREATE INDEX ON fact (customer_id, position);
 CREATE INDEX ON fact (aggregate_id);
 ANALYZE fact;
 """
-# One query without any code or table of the read side: all earlier events of the customer, for each payment.
+# Computes each payment's features from all earlier events of its customer, in one query that uses
+# neither code nor tables of the read side.
 BRUTE_FORCE: Final = """
 SELECT payment.position,
        EXISTS (SELECT FROM fact AS paid
@@ -128,7 +129,7 @@ def test_reconstructed_features_equal_the_recorded_ones_where_the_log_was_quiet(
     log = read_log()
     recorded = [risk.features for _, event in log if (risk := getattr(event, "risk", None))]
 
-    # The log has gaps between positions. Lists are not part of the history of a customer.
+    # Positions have gaps, so they are not compared. Lists are no part of a customer's history.
     assert [replace(each, position=0) for each in one_pass(log).values()] == [
         replace(each, position=0, lists=None) for each in recorded
     ]
@@ -138,7 +139,7 @@ def test_reconstructed_features_equal_the_recorded_ones_where_the_log_was_quiet(
 
 
 def random_log(random: Random, *, payments: int) -> Iterator[tuple[UUID, int, AnyEvent]]:
-    """Yield stream, version and event. Payments of an import are not in the order of their times."""
+    """Yield stream, version and event. Imported payments are not in the order of their times."""
     customers = [UUID(int=random.getrandbits(128)) for _ in range(60)]
     at = NOON
     open_payments: list[tuple[UUID, dict[str, Any]]] = []

@@ -113,7 +113,7 @@ def test_later_events_do_not_change_a_result(small_parts: None) -> None:
 
 
 def test_two_verifications_at_once_keep_their_repetitions(small_parts: None) -> None:
-    """The first one to end deleted the repetition of the other, which ended with a traceback."""
+    """Regression: the first to end deleted the other's repetition, so the other one crashed."""
     submit_many()
     backtest = finished()
     now = timezone.now()
@@ -134,7 +134,7 @@ def test_two_verifications_at_once_keep_their_repetitions(small_parts: None) -> 
 def test_repetition_of_a_killed_verification_is_deleted_by_the_next(
     small_parts: None, *, claimed: bool
 ) -> None:
-    """One that was killed before it got a part stayed in the queue."""
+    """Regression: a verification killed before its first part left its repetition in the queue."""
     submit_many()
     backtest, other = finished(), finished(DEFAULT_POLICY)
     now = timezone.now()
@@ -227,11 +227,11 @@ def test_memory_does_not_grow_with_the_number_of_payments(
 
     many = _peak(mode)
 
-    assert many < few + 500_000  # the events of 2,000 payments would be more than 3,000,000
+    assert many < few + 500_000  # bytes; 2,000 payments' events would need 3,000,000
 
 
 def _peak(mode: Mode) -> int:
-    """Return the most memory that was allocated while the backtest ran."""
+    """Return the peak of allocated memory, in bytes, while the backtest ran."""
     backtest = ask(DEFAULT_POLICY, mode=mode)
     tracemalloc.start()
     work_on(backtest.pk)

@@ -1,4 +1,4 @@
-"""`backtest shadow` starts, stops, shows and verifies shadows."""
+"""The command `backtest shadow` starts, stops, shows and verifies shadows."""
 
 import json
 from io import StringIO
