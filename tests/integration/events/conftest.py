@@ -1,4 +1,4 @@
-"""A log that tests contradict."""
+"""A log for tests that contradict it."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """The database refuses every change of the log, by the ORM or by psql, even to a superuser.
 
-Each statement here succeeded when its trigger (or GENERATED ALWAYS, for the position) was removed for a run.
+Each statement succeeds without its trigger or, for the position, without GENERATED ALWAYS.
 """
 
 import os
@@ -69,7 +69,7 @@ def stream_id() -> UUID:
 def test_triggers_refuse_changes_by_a_superuser(
     stream_id: UUID, statement: str, reason: str
 ) -> None:
-    """The role is the table's owner and a superuser. Others are refused earlier."""
+    """The role owns the table and is a superuser. Other roles are refused even earlier."""
     before = streams.history(PAYMENT_AGGREGATE, stream_id)
     result = _psql(statement)
 
@@ -139,7 +139,7 @@ def test_transaction_with_a_refused_change_stores_nothing(stream_id: UUID) -> No
     assert Event.objects.count() == 2
 
 
-# Insertions behind every checkpoint, or with another recording time.
+# Inserts an event at a position behind all checkpoints, or with a false recording time.
 _FORGE: Final = """
 INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type, schema_version, data,
                           metadata, occurred_at, {column})
@@ -150,7 +150,7 @@ SELECT aggregate_type, gen_random_uuid(), version, event_type, schema_version, d
 
 
 def test_least_privileged_role_can_only_append_read_and_seal() -> None:
-    """The service needs no other privileges, so even its own connection cannot remove the triggers."""
+    """The service needs no more privileges. Even its own connection cannot remove the triggers."""
     stream_id = uuid4()
     metadata = Metadata(actor="system:test", command="process_payment")
     with connection.cursor() as cursor:

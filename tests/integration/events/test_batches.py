@@ -1,4 +1,4 @@
-"""Loading and appending many streams has the same result as one at a time, in one statement."""
+"""One statement loads or appends many streams, with the same result as one after the other."""
 
 from typing import Final
 from uuid import UUID, uuid4

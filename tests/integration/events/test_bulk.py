@@ -1,4 +1,4 @@
-"""Many commands on existing payments take two statements, and act like one after the other."""
+"""Many commands on existing payments take two statements and act as if given in sequence."""
 
 from typing import Any, Final
 from uuid import UUID, uuid4

@@ -1,6 +1,6 @@
 """Partial restores of sequence, log, read models or seals are refused, reported and repaired.
 
-Each test was seen to fail without its protection: the trigger, a condition of it or of
+Each test fails without its protection: the trigger, a condition in it or in
 `events_log_problems`, or the check of a batch's checkpoint.
 """
 
@@ -88,7 +88,7 @@ def test_rebuild_of_one_projection_does_not_repair_the_others(top: int, superuse
 
 
 def test_read_models_older_than_the_log_catch_up(top: int) -> None:
-    """Read models may be empty, or restored from an older backup."""
+    """Read models may be empty or come from an older backup. That contradicts nothing."""
     with session() as other:
         for table in ("checkpoint", "paymentsummary", "dailystatistics", "customeractivity"):
             other.execute(f"TRUNCATE readmodels_{table}")
@@ -116,7 +116,7 @@ def test_append_and_seal_refuse_deleted_seals(
 def test_log_without_identity_takes_the_identity_of_its_seals(
     top: int, superuser: Session, *, seals_too: bool
 ) -> None:
-    """A restore without the table events_log has this effect."""
+    """The log is in this state after a restore without the table events_log."""
     kept = superuser.execute("SELECT * FROM events_seal").fetchall()
     superuser.execute("DELETE FROM events_log")
     if seals_too:

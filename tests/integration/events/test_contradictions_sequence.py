@@ -1,6 +1,6 @@
 """Sequences that were set back, altered or exhausted are refused, reported and repaired.
 
-Each test was seen to fail without its protection: the trigger, a condition of it or of
+Each test fails without its protection: the trigger, a condition in it or in
 `events_log_problems`, or the check of a batch's checkpoint.
 """
 
@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 def test_append_refuses_a_sequence_set_back_until_it_is_repaired(
     top: int, writer: Session, behind: int
 ) -> None:
-    def set_back() -> None:  # each refused append uses up a position
+    def set_back() -> None:  # before each append, as a refused one uses up a position
         set_sequence(top - behind)
 
     set_back()
@@ -48,14 +48,14 @@ def test_append_refuses_a_sequence_set_back_until_it_is_repaired(
     check_reported_everywhere("sequence_behind", repair, before_append=set_back)
     set_sequence(top - 3)
     with pytest.raises(Error, match="which their sequence is behind"):
-        insert(writer)  # also by hand
+        insert(writer)  # an append by hand is refused too
     assert {each.state for each in lag.measure()} == {"ahead_of_log"}
     writer.execute(repairs("sequence_behind"))
     check_sound()
 
 
 def test_append_refuses_a_sequence_that_was_not_replicated(top: int, writer: Session) -> None:
-    """Logical replication copies no sequences: those of a subscriber are unused."""
+    """Logical replication does not copy sequences, so a subscriber's sequence is unused."""
     set_sequence(1, called=False)
     check_reported_everywhere("sequence_behind", f"setval('events_event_position_seq', {top})")
     writer.execute(repairs("sequence_behind"))
@@ -120,7 +120,7 @@ def test_find_reports_an_exhausted_sequence_and_its_repair(
     try:
         check_reported_everywhere("sequence_altered", "NO MAXVALUE")
         output = command("projections")[1]
-        for line in output.splitlines():  # the whole statement, as printed
+        for line in output.splitlines():  # each statement must be printed completely
             writer.execute(line.partition("Repair: ")[2])
         check_sound()
     finally:
@@ -142,7 +142,7 @@ def test_append_refuses_a_sequence_that_counts_down(top: int, writer: Session) -
 def test_no_event_is_stored_behind_a_checkpoint_while_the_sequence_is_set_back(
     top: int, writer: Session
 ) -> None:
-    """The sequence is set back while writers and projections run."""
+    """Set the sequence back while writers and projections run."""
     done = threading.Event()
 
     def append() -> None:

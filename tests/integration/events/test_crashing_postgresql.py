@@ -1,7 +1,7 @@
 """PostgreSQL is killed and restarted under writers, a tailing reader and the projections.
 
-Seen to fail: without waiting for open appends, the tailing reader misses events. (test_exactly_once.py tests
-that a batch is one transaction: a random kill seldom falls within the few milliseconds of a batch.)
+Without waiting for open appends, the tailing reader misses events. That a batch is one
+transaction is tested in test_exactly_once.py, because a random kill seldom falls within a batch.
 """
 
 import threading
@@ -61,7 +61,7 @@ class Crew:
 
     def __init__(self) -> None:
         self.done = threading.Event()
-        self.appended: list[UUID] = []  # and reported
+        self.appended: list[UUID] = []  # streams whose append was confirmed
         self.read: list[int] = []
         self.errors: list[Exception] = []
         works = [self.append, self.append, self.append, self.tail, self.project]
@@ -127,7 +127,7 @@ def test_crashes_of_postgresql_lose_and_repeat_no_event(
         assert len(log) > 200
 
 
-# test_exactly_once.py kills the projections' process in every phase, in every run.
+# Nightly, because test_exactly_once.py kills the projections in every phase in every run.
 @pytest.mark.nightly
 def test_crash_in_any_phase_of_a_batch_counts_nothing_twice(own_postgres: Postgres) -> None:
     projection = PROJECTIONS["daily_statistics"]

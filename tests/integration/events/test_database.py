@@ -75,7 +75,7 @@ def test_execute_prepares_once_for_numbers_of_all_sizes() -> None:
 
 
 def test_execute_includes_the_first_statement_in_the_transaction() -> None:
-    for number in range(2):  # prepared or not
+    for number in range(2):  # first unprepared, then prepared
         with pytest.raises(ZeroDivisionError), transaction.atomic():
             execute(KEEP, {"number": number, "label": "first"})
             execute(KEEP, {"number": number + 10, "label": "second"})
@@ -156,7 +156,7 @@ def test_execute_prepares_an_outdated_plan_again(end: str, *, inside: bool) -> N
         connection.connection.execute(end)
     if inside:
         with pytest.raises(DatabaseError), transaction.atomic():
-            execute("SELECT 1")  # begins it
+            execute("SELECT 1")  # begins the transaction
             execute(KEPT)
     assert execute(KEPT) == [(1, "x")]
 
@@ -173,7 +173,7 @@ def test_execute_refuses_after_a_swallowed_error_in_the_transaction() -> None:
 def test_thread_with_two_connections_keeps_statements_of_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In a thread with an event loop, such as a browser driver's, Django opens a second connection."""
+    """In a thread with an event loop, as browser drivers have, Django opens a second connection."""
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
     async def next_to_a_loop() -> int:

@@ -47,7 +47,7 @@ def waiting() -> UUID:
 
 @pytest.fixture
 def announced() -> Iterator[list[int]]:
-    """Return a list that collects the positions sent by `appended`."""
+    """Yield a list of the positions that the signal `appended` has sent."""
     positions: list[int] = []
 
     def listen(position: int, **_: object) -> None:
@@ -84,7 +84,7 @@ def test_dispatch_replays_the_first_outcome_after_later_events() -> None:
 
 
 def test_dispatch_replays_a_command_with_newer_features() -> None:
-    """The caller does not choose the features, so they do not distinguish commands."""
+    """The caller does not choose the features, so other features do not make another command."""
     first = submit("1", amount=LARGE, features=UNKNOWN)
     again = submit("1", amount=LARGE)
     assert again.payment == first.payment
@@ -134,7 +134,7 @@ def test_dispatch_decides_a_refused_command_again(waiting: UUID) -> None:
 
 
 def test_dispatch_hides_another_clients_payment_before_other_refusals(waiting: UUID) -> None:
-    """If the version is checked first, its refusal reveals that the payment exists."""
+    """A check of the version before the client would reveal that the payment exists."""
     command = approve(payment_id=waiting, client_id=OTHER_CLIENT)
     with pytest.raises(PaymentNotFound):
         dispatch(command, CommandContext(actor=REVIEWER, key="d"), expected_version=99)
@@ -162,7 +162,7 @@ def test_dispatch_replays_a_repetition_before_checking_the_version(waiting: UUID
 
 
 def test_dispatch_decides_again_after_a_lost_race(waiting: UUID) -> None:
-    """With a single attempt, the command raised StaleVersion although it expected no version."""
+    """A single attempt would raise StaleVersion, although the command expects no version."""
     with _rejecting_meanwhile(waiting), pytest.raises(NotAwaitingReview) as caught:
         dispatch(approve(payment_id=waiting), CommandContext(actor=REVIEWER))
     assert caught.value.review is not None

@@ -1,4 +1,4 @@
-"""A pack proves its events without the service, and each change of it is found and located."""
+"""A pack proves its events without the service. Each change of a pack is found and located."""
 
 import json
 import os
@@ -84,7 +84,7 @@ def test_pack_is_verified_by_the_command_without_a_database(raw: bytes, tmp_path
 
 @pytest.mark.parametrize("share", [0.05, pytest.param(1.0, marks=pytest.mark.nightly)])
 def test_changed_byte_is_found_and_located(raw: bytes, share: float) -> None:
-    """Without the digests, a changed name of a person passed."""
+    """Without the digests of the pack's parts, a change of a person's name would not be found."""
     choose = random.Random(4711)
 
     for at in range(len(raw)):
@@ -222,7 +222,7 @@ def test_events_newer_than_the_last_seal_are_named_as_not_sealed(tmp_path: Path)
 
 
 def test_pack_without_one_of_its_seals_or_in_another_order_is_refused() -> None:
-    """A forger could otherwise leave out the seal of an event that was changed."""
+    """Otherwise, a forger could leave out the seal of a changed event."""
     payment = packs.decided()
     do(browser(username="hal"), str(payment), "refund", amount="1.00")
     made = packs.make(payment)
@@ -275,7 +275,7 @@ def _verify_events(pack: Path, *arguments: str) -> tuple[int, str]:
 
 
 def _member(raw: bytes, at: int) -> str:
-    """Return the name of the member at an offset, empty where names and brackets are."""
+    """Return the name of the member at an offset, or "" at a top-level bracket or line end."""
     begin = raw.rfind(b"\n", 0, at) + 1
     line = raw[begin : raw.find(b"\n", begin)]
     if raw[at : at + 1] == b"\n" or not line.startswith((b'"', b"{")) or line in {b"{", b"}"}:
@@ -289,7 +289,7 @@ def _member(raw: bytes, at: int) -> str:
 
 
 def _only_cryptography(folder: Path) -> Path:
-    """Return a folder of packages with cryptography and what it imports."""
+    """Return a folder with only the package cryptography and its dependencies."""
     folder.mkdir()
     site = Path(cryptography.__file__).parents[1]
     for name in ("cryptography", "cffi", "pycparser"):
@@ -301,7 +301,7 @@ def _only_cryptography(folder: Path) -> Path:
 
 
 def _python(packages: Path, code: str, pack: Path) -> tuple[int, str]:
-    """Run code in a Python without any other package, with the arguments of the verifier."""
+    """Run code in a Python that has only these packages, with the verifier's arguments."""
     begin = "import runpy, sys; packages, *sys.argv = sys.argv[1:]; sys.path.append(packages)"
     done = subprocess.run(
         [

@@ -1,4 +1,4 @@
-"""Read the log in order while it is written: no event is missing, repeated or out of order.
+"""A reader of a log that is being written misses and repeats no event, and keeps the order.
 
 Each test holds a transaction open in one way. test_horizon_torture.py combines them.
 """
@@ -59,7 +59,7 @@ def test_safe_position_names_an_open_append(writer: Session) -> None:
 
 
 def test_safe_position_names_a_prepared_append(writer: Session) -> None:
-    """A prepared transaction has no session: operators need its gid."""
+    """A prepared transaction has no session, so operators need its gid to end it."""
     writer.execute("BEGIN")
     early = insert(writer)
     writer.execute("PREPARE TRANSACTION 'left by a broken coordinator'")
@@ -136,7 +136,7 @@ def test_safe_position_waits_for_locks_that_permit_an_append(writer: Session, mo
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
 def test_safe_position_ignores_writers_of_other_tables(writer: Session, level: str) -> None:
-    """A horizon by transaction id would wait for these writers."""
+    """A horizon based on transaction ids would wait for these writers."""
     writer.execute(f"BEGIN ISOLATION LEVEL {level}")
     writer.execute("SELECT count(*) FROM events_event")
     writer.execute("INSERT INTO events_claim VALUES ('a', 'b', gen_random_uuid())")
@@ -182,7 +182,7 @@ def test_safe_position_ignores_its_own_transaction() -> None:
 
 
 def test_safe_position_ignores_a_clone_of_the_database(writer: Session) -> None:
-    """A clone has the same table oid."""
+    """In a clone, the table has the same oid."""
     writer.close()
     with _clone() as name, session() as here, psycopg.connect(**{**dsn(), "dbname": name}) as there:
         assert _oid(here) == _oid(there)

@@ -1,4 +1,4 @@
-"""A tailing reader under writers that use every kind of transaction of PostgreSQL.
+"""A tailing reader misses nothing under writers that use all kinds of transactions.
 
 Another test shows that the storm detects a wrong reader. With `--long` it lasts a minute.
 """
@@ -22,7 +22,7 @@ Read = tuple[int, UUID, int]
 
 
 class Tail:
-    """A reader that continues from its last event, up to the position that a given function returns."""
+    """A reader that continues from its last event up to `safe_position()`."""
 
     def __init__(self, safe_position: Callable[[], int]) -> None:
         self._safe_position = safe_position
@@ -88,12 +88,12 @@ def test_tailing_reader_misses_nothing_in_a_storm(*, long: bool) -> None:
 
 
 def _without_waiting() -> int:
-    """Return the last position, without waiting, as most event stores do."""
+    """Allow reading to the end without waiting, as most event stores do."""
     return 2**62
 
 
 def _locks_before_the_sequence() -> int:
-    """Return a position by the correct steps, but with the first two exchanged."""
+    """Return a safe position by the correct steps, but with the first two in reverse order."""
     waiting_for = horizon.writers()
     upto = horizon.last_position()
     while waiting_for:

@@ -1,4 +1,4 @@
-"""Connections that the server ended while idle, and databases with unusual defaults."""
+"""Connections that the server ends while they are idle, and databases with unusual defaults."""
 
 import shutil
 import threading
@@ -63,7 +63,7 @@ def test_connection_check_costs_no_round_trip() -> None:
 
 
 def test_messages_to_an_idle_connection_do_not_close_it() -> None:
-    """The server sends notices and changed settings at once."""
+    """The server sends notices and changed settings at any time, even to idle connections."""
     with_execute()
     pid = connection.connection.info.backend_pid
     with session() as other:
@@ -163,7 +163,10 @@ def shown(native: psycopg.Connection[tuple[object, ...]]) -> dict[str, object]:
 
 
 def test_sessions_ignore_the_defaults_of_the_database() -> None:
-    """Regression: a German DateStyle broke most reads. Another default made autocommit serializable."""
+    """Regression: a German DateStyle broke most reads.
+
+    Another default made autocommit serializable.
+    """
     with defaults(HOSTILE):
         with_execute()
         found = [shown(connection.connection)]
@@ -208,7 +211,7 @@ def test_commands_work_with_hostile_defaults_of_the_database() -> None:
 
 @pytest.mark.parametrize("refuses", [True, False])
 def test_connect_sets_reported_values_through_a_pooler_without_options(*, refuses: bool) -> None:
-    """Older poolers refuse the connection, others drop the options."""
+    """Older poolers refuse a connection with options. Other poolers drop the options."""
     host = connection.settings_dict["HOST"]
     folder = servers.own_folder()  # a folder with a path that is short enough for a socket
     with defaults({"datestyle": "German", "timezone": "Pacific/Apia"}):
@@ -227,7 +230,7 @@ def test_connect_sets_reported_values_through_a_pooler_without_options(*, refuse
 
 
 def test_rebuild_refuses_a_transaction_pooler() -> None:
-    """Regression: its lock stayed on the pooled connection and blocked every later rebuild."""
+    """Regression: the rebuild's lock stayed on the pooled connection and blocked later rebuilds."""
     parameters = dsn()
     folder = servers.own_folder()
     who = {"user": parameters["user"], "database": parameters["dbname"]}

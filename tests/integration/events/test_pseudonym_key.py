@@ -1,6 +1,6 @@
 """A process with another PSEUDONYM_KEY is refused, because it would split every customer.
 
-Each test was seen to fail without the comparison, or without a call of `require_key`.
+Each test fails without the comparison or without a call of `require_key`.
 """
 
 import os
@@ -107,7 +107,7 @@ def test_commands_with_another_key_store_nothing(tmp_path: Path) -> None:
 
 
 def test_key_is_compared_with_a_customer_without_a_check_value(settings: Any) -> None:
-    """The database was filled before check values existed."""
+    """Databases that were filled before check values existed have none."""
     assert ApiClient().submit().status_code == 201
     PseudonymKey.objects.all().delete()
     settings.PSEUDONYM_KEY = OTHER

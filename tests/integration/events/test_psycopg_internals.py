@@ -1,8 +1,8 @@
 """The undocumented parts of psycopg that payments/database.py uses.
 
-If a test here fails after an upgrade of psycopg, change the function of the same name at the end of
-payments/database.py. Each docstring says what breaks in production otherwise. Only then raise psycopg's
-upper bound in pyproject.toml.
+If a test fails with a new psycopg, change the function of the same name at the end of
+payments/database.py. Only then raise psycopg's upper bound in pyproject.toml.
+Each docstring says what would break in production.
 """
 
 import inspect
@@ -69,6 +69,6 @@ def test_load_rows_returns_python_values(native: psycopg.Connection[Any]) -> Non
 
 
 def test_waiting_takes_a_generator_of_the_protocol(native: psycopg.Connection[Any]) -> None:
-    """Otherwise `_receive` cannot wait the way cursors do, and Ctrl-C is ignored until the answer."""
+    """Otherwise `_receive` cannot wait as cursors do, and ignores Ctrl-C until the answer."""
     assert next(iter(inspect.signature(native.wait).parameters)) == "gen"
     assert list(inspect.signature(generators.execute).parameters) == ["pgconn"]

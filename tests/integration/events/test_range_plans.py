@@ -1,4 +1,4 @@
-"""Later events of a range are looked up by stream, also when the planner knows nothing of the log."""
+"""Later events of a range are looked up by stream, even if the planner has no statistics."""
 
 import pytest
 from django.db import connection
@@ -18,9 +18,9 @@ SELECT 'payment', md5(number::text)::uuid, version, 'payment.initiated', 1, '{}'
 
 
 def test_later_events_are_looked_up_by_stream_right_after_a_bulk_insert() -> None:
-    """As a join, the statement is planned without the index of versions."""
+    """If the statement were a join, its plan would not use the index of versions."""
     with connection.cursor() as cursor:
-        # FULL, because pages that other tests left behind would count as rows.
+        # FULL, because the planner would count pages that other tests left as rows.
         cursor.execute("VACUUM (FULL, ANALYZE) events_event")
         cursor.execute(_INSERT, {"payments": _PAYMENTS})
         cursor.execute("SELECT min(position), max(position) FROM events_event")

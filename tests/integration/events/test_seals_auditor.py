@@ -21,7 +21,7 @@ pytestmark = [
 def test_auditor_role_verifies_and_writes_nothing(
     sealed: list[int], superuser: Session, tmp_path: Path
 ) -> None:
-    """The grants are those of payments/events/README.md."""
+    """The test uses the grants in payments/events/README.md."""
     public = keys.public_key(keys.signing_key())
     superuser.execute("DROP ROLE IF EXISTS auditor")
     superuser.execute("CREATE ROLE auditor LOGIN")

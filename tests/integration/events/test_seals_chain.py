@@ -1,7 +1,7 @@
 """Verifying finds every change of seals by a superuser who disabled the triggers.
 
-Each test was seen to fail without its check in _valid_statement: the signature, the index, or the link to the
-previous seal.
+Each test fails without its check in _valid_statement: the signature, the index, or the link to
+the previous seal.
 """
 
 from io import StringIO
@@ -66,7 +66,7 @@ def test_verify_finds_a_deleted_seal(sealed: list[int], superuser: Session, numb
 
 
 def test_verify_finds_a_seal_of_another_branch(sealed: list[int], superuser: Session) -> None:
-    """Both are signed, but one does not follow the other."""
+    """Both seals are signed, but one does not follow the other."""
     old = superuser.execute("SELECT * FROM events_seal WHERE number = 3").fetchone()
     delete_seals(superuser, "number > 1")
     change_event(superuser, sealed[4], "schema_version = 7")

@@ -144,7 +144,7 @@ def test_export_keeps_backslashes_quotes_and_other_scripts(writer: Session, tmp_
 
 
 def _change_seal(lines: list[str], **changes: Any) -> None:
-    """Change members of the first seal's line; None leaves one out."""
+    """Change members in the first seal's line. None removes a member."""
     seal = {**json.loads(lines[5]), **changes}
     kept = {name: value for name, value in seal.items() if value is not None}
     lines[5] = json.dumps(kept, separators=(",", ":")) + "\n"

@@ -1,4 +1,4 @@
-"""Heads kept elsewhere reveal a log that was truncated, or truncated and sealed again."""
+"""Heads kept elsewhere reveal that a log was truncated, even if it was sealed again."""
 
 from io import StringIO
 from pathlib import Path
@@ -142,7 +142,7 @@ def test_sealer_remembers_the_last_seal(
 def test_sealer_refuses_to_reseal_a_forged_log(
     head_file: Path, sealed: list[int], superuser: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The attacker, without a key, changed an amount, deleted the seals and reset the database's memory."""
+    """An attacker without a key changes an amount and deletes the seals and the memory of them."""
     change_event(superuser, sealed[4], "data = jsonb_set(data, '{amount,minor}', '10001')")
     delete_seals(superuser, "number > 1")
     tasks.seal()
@@ -156,7 +156,7 @@ def test_sealer_refuses_to_reseal_a_forged_log(
         call_command("seal_events", stdout=StringIO())
     ready = Browser().get("/readyz").json()
     assert (ready["degraded"], ready["seals"]) == (True, "contradicted")
-    head_file.unlink()  # as after an intended restore
+    head_file.unlink()  # what an operator does after an intended restore
     tasks.seal()
     assert Seal.objects.count() == 3
 
@@ -164,7 +164,7 @@ def test_sealer_refuses_to_reseal_a_forged_log(
 def test_sealer_remembers_a_seal_of_another_host(
     head_file: Path, sealed: list[int], writer: Session, settings: Any
 ) -> None:
-    settings.SEAL_HEAD_FILE = ""  # the seal of the other host
+    settings.SEAL_HEAD_FILE = ""  # so that another host makes the seal
     insert(writer)
     tasks.seal()
     settings.SEAL_HEAD_FILE = str(head_file)
@@ -242,7 +242,7 @@ def test_verify_finds_an_old_log_without_a_seal(writer: Session, superuser: Sess
 def test_verify_finds_late_seals_unless_a_head_proves_them(
     writer: Session, superuser: Session, tmp_path: Path
 ) -> None:
-    """Seals are late if an attacker deleted them and they were made again."""
+    """Seals are late if they were made again after an attacker deleted them."""
     position = insert(writer)
     change_event(superuser, position, "recorded_at = recorded_at - interval '3 hours'")
     insert(writer)

@@ -1,6 +1,6 @@
 """Every event is sealed once, in one chain, while others write, seal and are killed.
 
-Each test was seen to fail without its protection. Without the horizon, a late commit is never sealed.
+Each test fails without its protection. Without the horizon, a late commit is never sealed.
 Without the primary key, two sealers make two chains.
 """
 
@@ -69,7 +69,7 @@ def test_sealing_does_not_skip_an_uncommitted_event(writer: Session) -> None:
 
 
 def test_seal_ends_with_an_event(writer: Session) -> None:
-    """After a crash, a sequence may assign uncommitted positions again."""
+    """A seal must not cover uncommitted positions: after a crash, they may be assigned again."""
     last = insert(writer)
     with writer.transaction(force_rollback=True):
         insert(writer)
@@ -113,7 +113,7 @@ def test_concurrent_writers_and_sealers_seal_every_event_once(writer: Session) -
 
 @pytest.mark.slow
 def test_killed_sealer_leaves_whole_seals(writer: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A seal is one statement, so it is stored or not."""
+    """A single statement stores a seal, so it is stored completely or not at all."""
     monkeypatch.setattr(seal, "MOST_EVENTS", 10_000)
     stream = "INSERT INTO events_event (aggregate_type, aggregate_id, version, event_type,"
     writer.execute(

@@ -1,6 +1,6 @@
 """Verifying finds every change of sealed events by a superuser who disabled the triggers.
 
-Each test was seen to fail without its protection: a column of seal.COLUMNS, or the position in the chain.
+Each test fails without its protection: a column of seal.COLUMNS, or the position in the chain.
 """
 
 import json
@@ -47,7 +47,7 @@ def test_every_column_has_a_change() -> None:
 
 
 def test_verify_finds_nothing_in_an_unchanged_log(sealed: list[int], writer: Session) -> None:
-    """Gaps of rolled-back appends are not reported, and later events are counted."""
+    """Gaps left by rolled-back appends are not reported. Events after the last seal are counted."""
     insert(writer)
     report = verifying.verify(keys.trusted())
 
@@ -58,7 +58,7 @@ def test_verify_finds_nothing_in_an_unchanged_log(sealed: list[int], writer: Ses
 
 
 def test_verify_ignores_the_settings_of_the_session(sealed: list[int], superuser: Session) -> None:
-    """Django's sessions are in UTC; those of the verifier have the server's defaults."""
+    """The verifier's sessions have the server's defaults, while Django's use UTC."""
     name = superuser.info.dbname
     for setting in (
         "TimeZone TO 'Asia/Tokyo'",
@@ -93,7 +93,7 @@ def test_verify_finds_a_change_between_equal_json_values(
 def test_verify_finds_a_change_with_the_same_short_digest(
     writer: Session, superuser: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test uses digests of one byte: with the real ones, finding such a change takes centuries."""
+    """The digests have one byte here. Finding such a change with real digests takes centuries."""
     monkeypatch.setattr(seal, "DIGEST_BYTES", 1)
     monkeypatch.setattr(verifying, "_DIGESTS", verifying._DIGESTS.replace(", 8)", ", 1)"))
     insert(writer)
@@ -167,7 +167,7 @@ def test_verify_finds_two_exchanged_events(
 
 @pytest.mark.parametrize("number", [4, 5, 9], ids=["over another", "by one", "between seals"])
 def test_verify_finds_a_moved_event(sealed: list[int], superuser: Session, number: int) -> None:
-    """The order of the events does not change."""
+    """The move changes a position but not the order of the events."""
     gap = sealed[5] + 1
     change_event(superuser, sealed[number], f"position = {gap}")
     assert found() == [("reordered", place) for place in sorted((gap, sealed[number]))]
@@ -226,7 +226,7 @@ def test_verify_counts_all_findings_and_keeps_the_first(
 def test_verify_finds_two_events_at_one_position(
     sealed: list[int], superuser: Session, *, changed: bool
 ) -> None:
-    """The primary key was dropped."""
+    """The attacker drops the primary key first."""
     superuser.execute("ALTER TABLE events_event DROP CONSTRAINT events_event_pkey")
     try:
         add_event(superuser, sealed[2])

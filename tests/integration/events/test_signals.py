@@ -1,4 +1,4 @@
-"""IP address, device id and e-mail address of a payment: hashed, comparable, never stored."""
+"""A payment's IP address, device id and e-mail address are stored only as comparable hashes."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Snapshots of long streams: a load with one returns the state of the whole log, or ignores it."""
+"""A load with a snapshot returns the state of the whole stream. Invalid snapshots are ignored."""
 
 import threading
 import time
@@ -55,7 +55,7 @@ def whole(payment: UUID) -> Payment | None:
 
 
 def kept() -> Snapshot | None:
-    """Return the snapshot, after a thread that keeps one has finished."""
+    """Wait for a thread that is keeping a snapshot. Return the snapshot."""
     with snapshots._one_at_a_time:
         return Snapshot.objects.first()
 
@@ -69,7 +69,7 @@ def keep_at(payment: UUID, version: int) -> None:
 
 
 def falsify(field: str, value: str) -> None:
-    """Change the state in every snapshot."""
+    """Change a field of the state in every snapshot."""
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE events_snapshot SET state = jsonb_set(state, ARRAY[%s], to_jsonb(%s::text))",
@@ -127,7 +127,7 @@ def test_load_returns_the_same_state_from_any_snapshot(cut: int) -> None:
 
 
 def test_snapshots_cost_a_command_no_round_trip() -> None:
-    for _ in range(6):  # every statement is prepared
+    for _ in range(6):  # until every statement is prepared
         decide(stream_of(101))
     without, small = stream_of(101), stream_of(2)
     with round_trips() as counted:
@@ -143,7 +143,7 @@ def test_snapshots_cost_a_command_no_round_trip() -> None:
 
 @pytest.mark.parametrize("cut", [2, 3, 4, 5, 40])
 def test_repetition_is_replayed_before_and_after_a_snapshot(cut: int) -> None:
-    """Unless the load includes the events of the key, a repetition before the snapshot is decided again."""
+    """If the load omitted the key's events, a repetition would be decided again."""
     payment = stream_of(3)
     first = decide(payment)
     store.append(PAYMENT_AGGREGATE, payment, _approvals(40), expected=4, metadata=BY_TEST)
@@ -168,7 +168,7 @@ def test_repetition_before_a_snapshot_costs_a_second_round_trip() -> None:
 
 
 def test_snapshot_of_another_fold_is_replaced() -> None:
-    """Without the comparison of the fold ids, the payment was completed."""
+    """Without the comparison of fold ids, the payment would seem completed."""
     payment = stream_of(150)
     keep_at(payment, 140)
     Snapshot.objects.update(fold="payment 0")
@@ -209,7 +209,7 @@ def test_damaged_snapshot_is_logged_and_ignored(
 
 
 def test_snapshot_of_a_missing_version_is_ignored() -> None:
-    """Unless its event is checked, nothing is loaded, and the payment seems not to exist."""
+    """Without a check of the snapshot's event, the payment would seem not to exist."""
     payment = stream_of(6)
     keep_at(payment, 4)
     Snapshot.objects.update(version=99)
@@ -222,7 +222,7 @@ def test_snapshot_of_a_missing_version_is_ignored() -> None:
 
 
 def test_older_snapshot_does_not_replace_a_newer_one() -> None:
-    """Without the WHERE of the upsert, the last writer won."""
+    """Without the upsert's WHERE, the last writer would win."""
     payment = stream_of(60)
 
     def keep_ever_older(number: int) -> None:
@@ -236,7 +236,7 @@ def test_older_snapshot_does_not_replace_a_newer_one() -> None:
 
 @pytest.mark.slow
 def test_command_does_not_wait_for_its_snapshot() -> None:
-    """In the command's own thread, the command waited as long as the lock was held."""
+    """If the command's own thread kept the snapshot, the command would wait for the lock."""
     payments = [stream_of(101) for _ in range(3)]
     with session() as other, connection.cursor() as cursor:
         cursor.execute("SET lock_timeout = '2s'")

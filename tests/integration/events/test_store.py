@@ -77,7 +77,7 @@ def test_history_returns_metadata_and_recording_time() -> None:
 
 
 def test_recorded_at_is_the_time_of_the_insert() -> None:
-    """With now() as the default, an event of a long transaction seemed older than the event before it."""
+    """With now(), an event of a long transaction would seem older than the event before it."""
     stream_id = uuid4()
     with transaction.atomic():
         _database_time()
@@ -93,7 +93,7 @@ def test_recorded_at_is_the_time_of_the_insert() -> None:
 @pytest.mark.parametrize("existing", [0, 1, 2])
 @pytest.mark.parametrize("expected", [0, 1, 2, 3, 7])
 def test_append_refuses_any_other_version(existing: int, expected: int) -> None:
-    """Without the EXISTS of the append, every higher version left a gap."""
+    """Without the EXISTS of the append, a higher version would leave a gap."""
     stream_id = uuid4()
     events: list[AnyPaymentEvent] = [initiated(), flagged()]
     if existing:
@@ -118,7 +118,7 @@ def test_refused_append_stores_no_event() -> None:
 
 
 def test_concurrent_appends_make_every_version_once() -> None:
-    """Without the unique constraint, most versions existed two to eight times."""
+    """Without the unique constraint, most versions would exist two to eight times."""
     stream_id = uuid4()
     each = 15
 
@@ -153,7 +153,7 @@ def test_append_accepts_one_of_eight_concurrent_first_appends() -> None:
 
 
 def test_append_distinguishes_a_taken_position_from_a_race() -> None:
-    """When any unique violation raised StaleVersion, this was retried without end."""
+    """Regression: any unique violation raised StaleVersion, so this was retried without end."""
     last = append(uuid4(), initiated())
     try:
         _set_sequence(last - 1)
@@ -246,7 +246,7 @@ def test_rollback_releases_a_reservation() -> None:
 
 
 def test_refused_append_in_a_transaction_keeps_it_usable() -> None:
-    """Without the savepoint: "current transaction is aborted"."""
+    """Without the savepoint, later statements fail: "current transaction is aborted"."""
     stream_id = uuid4()
     append(stream_id, initiated(), reservations=[REFERENCE])
 
@@ -271,7 +271,7 @@ def test_append_streams_retries_after_a_deadlock() -> None:
         " VALUES ('payment', %s, 1, 'x', 1, '{}', '{}', now())"
     )
     with session() as rival, connection.cursor() as cursor:
-        # The rival must wait last and without deadlock detection, so that this transaction is the victim.
+        # The rival waits last and looks for deadlocks late, so that this transaction is the victim.
         rival.execute("SET deadlock_timeout = '1min'")
         cursor.execute("SET deadlock_timeout = '500ms'")
         rival.execute("BEGIN")

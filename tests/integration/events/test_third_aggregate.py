@@ -1,4 +1,4 @@
-"""The events app is a library: another aggregate works without a change of it."""
+"""The events app is a library: another aggregate works without changing the app."""
 
 import time
 from datetime import UTC, datetime

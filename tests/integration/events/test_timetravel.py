@@ -61,7 +61,7 @@ def test_payment_command_breaks_no_id_or_time(
         call_command("payment", approved[-36:], stdout=out)
     lines = terminal.getvalue().splitlines()
     assert max(map(len, lines)) <= columns
-    # Every word of the piped output appears whole and in order.
+    # In the terminal, every word of the piped output appears whole and in order.
     assert terminal.getvalue().split() == piped.getvalue().split()
     times = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}"
     for pattern in (times, r"position\s+[0-9]+", approved[-36:]):
@@ -139,7 +139,7 @@ def test_state_names_an_invalid_parameter(
 
 @pytest.mark.parametrize("query", ["version=1", "version=99", "at=2100-01-01"])
 def test_state_hides_another_clients_payment(approved: str, query: str) -> None:
-    """If the version is checked before the client, `version=99` reveals that the payment exists."""
+    """A check of the version before the client would reveal that the payment exists."""
     bolt = ApiClient("Bolt")
     for path in (approved, f"{PAYMENTS}/{uuid4()}"):
         answer = bolt.get(f"{path}/state?{query}")
@@ -225,7 +225,7 @@ def test_payment_command_accepts_recorded_and_occurred_times() -> None:
     ]
     store.append(PAYMENT_AGGREGATE, payment, events, expected=0, metadata=by_import)
     assert "version 1" in output_of(payment, "--occurred", NOON.isoformat())
-    # The third event occurred by then, but not every event before it.
+    # The third event has occurred by then, but an event before it has not.
     assert "version 1" in output_of(payment, "--occurred", (LATER - timedelta(hours=1)).isoformat())
     assert "version 3" in output_of(payment, "--occurred", "2026-01-06")
     with pytest.raises(CommandError, match="There was no payment .* yet"):
