@@ -70,7 +70,7 @@ def test_rows_agree_with_the_domain_in_any_order_of_notices() -> None:
     notices: tuple[AnyDisputeCommand, ...] = (OPEN, UPDATE, response, CLOSE)
     for order in permutations(notices):
         payment_id = completed()
-        if order[0] is response:  # to an unknown dispute: refused
+        if order[0] is response:  # refused, because the dispute is not known yet
             continue
         note(payment_id, *order, *order)
 

@@ -1,7 +1,7 @@
 """The read models equal a fold of the log, even if processes or connections die in any phase.
 
-Seen to fail. With a separate transaction for the checkpoint, rows count twice or not at all.
-With a cursor that does not wait for open transactions, the stateful test finds missing events.
+With a separate transaction for the checkpoint, rows would count twice or not at all.
+With a cursor that does not wait for open transactions, events would be missing.
 """
 
 import os
@@ -88,7 +88,7 @@ def lose_the_connection() -> None:
 
 
 class Projections(RuleBasedStateMachine):
-    """Commands, batches, crashes, poison, repairs and rebuilds, in random order."""
+    """Commands, batches, crashes, poisonous events, repairs and rebuilds, in random order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -192,7 +192,7 @@ class Projections(RuleBasedStateMachine):
     def _spoiled(self, name: str) -> Any:
         projection = PROJECTIONS[name]
         if isinstance(projection, Entries):
-            return projection  # the empty batch cannot fail
+            return projection  # entries have no function to spoil
         return spoiled(
             projection, raises, lambda each: each.aggregate_id in self.poison and each.version > 1
         )

@@ -1,4 +1,4 @@
-"""Risk features of a customer: one query over projections that may lag."""
+"""A customer's risk features come from one query over projections that may lag."""
 
 import json
 import re
@@ -34,7 +34,7 @@ BY_TEST: Final = Metadata(actor="system:test", command="process_payment")
 
 
 def paid(ago: timedelta = timedelta(), **changes: Any) -> None:
-    """Complete a payment of the customer, this long before NOW."""
+    """Complete a payment of the customer `ago` before NOW."""
     terms = {"at": NOW - ago, "initiated_at": NOW - ago, **changes}
     events = (initiated(**terms), processed(**terms))
     store.append(PAYMENT_AGGREGATE, uuid4(), events, expected=0, metadata=BY_TEST)

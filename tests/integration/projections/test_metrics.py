@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, their access rules, and reports of a transaction that holds the horizon."""
+"""Metrics for Prometheus, access to them, and reports of transactions that hold the horizon."""
 
 import logging
 import re
@@ -32,7 +32,7 @@ SUMMARY, STATISTICS = payment_summary.PROJECTION, daily_statistics.PROJECTION
 
 
 def samples() -> dict[str, dict[Any, float]]:
-    """Return the metrics, by name and then by event type and projection."""
+    """Return the values of the metrics by name, and then by the values of the labels."""
     answer = Browser().get("/metrics")
     assert answer.status_code == 200
     metrics: dict[str, dict[Any, float]] = {}
@@ -110,7 +110,11 @@ def test_metrics_ignore_a_batch_that_was_rolled_back(monkeypatch: pytest.MonkeyP
 
 
 def test_metering_adds_no_round_trip_to_a_batch() -> None:
-    """Begin, lock, sequence, writers, events, parked, savepoint, rows, release, checkpoint, commit."""
+    """Even with metering, a batch takes one round trip for each of its steps.
+
+    These are begin, lock, sequence, writers, events, parked, savepoint, rows, release, checkpoint
+    and commit.
+    """
     client = ApiClient()
     for _ in range(8):  # until every statement is prepared
         client.submit()
@@ -191,7 +195,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=["open", "prepared"])
 def held(request: pytest.FixtureRequest, impatient: None) -> Iterator[str]:
-    """Append without a commit. Return the statement that ends the transaction."""
+    """Append without a commit. Yield the statement that ends the transaction."""
     with session() as writer:
         writer.execute("BEGIN")
         insert(writer)
@@ -255,7 +259,7 @@ def test_worker_does_not_log_a_short_append(
 def test_worker_logs_the_pid_if_its_role_may_not_see_ages(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The role does not see the age of other sessions, but the worker still names the one it waits for."""
+    """Even without the age of other sessions, the worker names the session it waits for."""
     impatiently(monkeypatch)
     monkeypatch.setattr(holders, "open_appends", lambda **_: [])
     with session() as writer, caplog.at_level(logging.WARNING):
@@ -276,6 +280,6 @@ def impatiently(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def project_nothing() -> None:
-    """Give the projections rows to show."""
+    """Create checkpoints, so that the metrics have projections to show."""
     for projection in PROJECTIONS.values():
         Checkpoint.objects.get_or_create(name=projection.name, version=projection.version)

@@ -1,4 +1,4 @@
-"""Parked events wait with all later ones of their payment, while other payments are not affected."""
+"""A parked event holds up the later events of its payment, but no other payments."""
 
 from io import StringIO
 from typing import Any
@@ -64,7 +64,7 @@ def projection(request: pytest.FixtureRequest) -> Any:
 def test_failed_event_parks_later_ones_of_its_aggregate_only(
     projection: Any, spoiler: Spoiler, limit: int
 ) -> None:
-    """Without the parked aggregates in `apply_or_park`, the fourth event was applied over the third."""
+    """If parked aggregates were ignored, the fourth event would be applied without the third."""
     for stream in (SOUND, POISONED, uuid4(), uuid4()):
         append_reviewed(stream)
     poisonous = spoiled(projection, spoiler)
@@ -76,7 +76,7 @@ def test_failed_event_parks_later_ones_of_its_aggregate_only(
     assert "Traceback" in first.traceback
     with_poison = rows()
 
-    # Repaired code continues from the parked event, with the same result as without a fault.
+    # A retry with repaired code gives the same rows as if there had been no fault.
     assert parking.retry(projection, POISONED, by=OPERATOR) == 0
     assert parked() == []
     repaired = rows()
@@ -121,7 +121,7 @@ def test_discard_skips_the_event_and_applies_the_later_ones(projection: Any) -> 
         parking.discard(poisonous, position, reason="Again", by=OPERATOR, at=NOON)
     with pytest.raises(parking.NotParked):
         parking.retry(projection, POISONED, by=OPERATOR)
-    # The discard is a decision, so a rebuild honors it.
+    # A rebuild honors the discard, because it is a person's decision.
     DiscardedEvent.objects.update(projection="fresh")
     PaymentSummary.objects.all().delete()
     DailyStatistics.objects.all().delete()
@@ -173,7 +173,7 @@ def test_lag_counts_parked_events(projection: Any) -> None:
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> Rows | Counters:
-    """Let the command find daily statistics with a fault."""
+    """Let the command use a projection of daily statistics that always fails."""
     from readmodels.management.commands import parked as command
 
     projection = spoiled(STATISTICS, raises)

@@ -52,7 +52,7 @@ def contents() -> list[list[Any]]:
 
 
 def rebuilt() -> list[list[Any]]:
-    """Return the expected rows from reading the log stream by stream."""
+    """Rebuild all tables, which reads the log stream by stream. Return the rows."""
     rebuild(list(PROJECTIONS.values()))
     return contents()
 
@@ -81,7 +81,7 @@ def test_batches_of_any_size_give_the_same_rows() -> None:
 
 
 def read(projection: Projection, limit: int = runner.BATCH) -> tuple[int, bool]:
-    """Run a batch. Return the number of events, and whether there may be more."""
+    """Run a batch. Return its number of events, and whether more events may follow."""
     batch = runner.run_batch(projection, limit=limit)
     assert batch is not None
     return batch.events, batch.full
@@ -97,7 +97,7 @@ def test_batch_reports_whether_there_may_be_more() -> None:
 
 
 def test_checkpoint_moves_to_the_last_event_and_not_to_the_horizon() -> None:
-    """After a crash the sequence may step back. A checkpoint at the horizon would skip later events."""
+    """A sequence may step back in a crash. A checkpoint at the horizon would then skip events."""
     append(initiated())
     last = Event.objects.get().position
     with transaction.atomic():
@@ -121,7 +121,7 @@ def test_batch_returns_none_if_the_checkpoint_is_locked() -> None:
 
 
 def test_concurrent_workers_apply_each_event_once() -> None:
-    """Without the lock on the checkpoint, sums were several times too high."""
+    """Without the lock on the checkpoint, sums would be several times too high."""
     for _ in range(60):
         append(initiated(), processed())
 
@@ -176,7 +176,7 @@ class Workers:
 def test_read_models_equal_the_log_under_concurrent_writers(*, long: bool) -> None:
     """No event is missing, repeated or out of order while four workers project.
 
-    With `horizon.last_position` for `safe_position` in the runner, events were missing each time.
+    With `horizon.last_position` instead of `safe_position` in the runner, events are missing.
     """
     workers = Workers()
     Storm(seconds=60 if long else 4).blow()
@@ -265,7 +265,7 @@ def test_new_version_needs_a_rebuild_before_the_next_batch(
 
 
 def test_workers_of_two_versions_do_not_stop_each_other() -> None:
-    """Seen to fail: newer code stored its RebuildNeeded in the checkpoint that older workers still used."""
+    """Regression: newer code stored its RebuildNeeded in the checkpoint of older workers."""
     append(initiated())
     project()
     append(initiated())
@@ -279,7 +279,7 @@ def test_workers_of_two_versions_do_not_stop_each_other() -> None:
 
 
 def test_default_isolation_of_the_database_loses_no_event() -> None:
-    """Seen to fail: without isolation_level in the settings the first event was skipped permanently."""
+    """Without isolation_level in the settings, the first event would be skipped permanently."""
     runner.catch_up(SUMMARY)
     name = connection.settings_dict["NAME"]
     with session() as owner, session() as writer:

@@ -1,4 +1,4 @@
-"""Parked events in the back office: all roles see them, risk managers retry and discard them."""
+"""All roles see parked events in the back office. Risk managers retry and discard them."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ NAME = daily_statistics.PROJECTION.name
 
 @pytest.fixture
 def payment(monkeypatch: pytest.MonkeyPatch) -> str:
-    """An approved payment whose approval the statistics reject; "repaired" fixes them."""
+    """An approved payment whose approval the daily statistics cannot apply until `repaired`."""
     delta = daily_statistics.delta
 
     def broken(record: RecordedPaymentEvent) -> Any:
@@ -64,7 +64,7 @@ def test_risk_manager_sees_parked_events_with_their_errors(payment: str) -> None
     assert "Traceback (most recent call last)" in text(page)
     assert f"/admin/readmodels/paymentsummary/{payment}/" in page.content.decode()
     waiting = ParkedEvent.objects.get(error="")
-    assert f"payment.processed at {waiting.position}" in text(page)  # the event that waits for it
+    assert f"payment.processed at {waiting.position}" in text(page)  # waits for the parked one
     behind = text(logged_in.get(url("readmodels_parkedevent_change", waiting)))
     assert f"waits for payment.approved at {failed().position}" in behind
     projections = logged_in.get(reverse("admin:readmodels_checkpoint_changelist"))
@@ -133,7 +133,7 @@ def test_retry_after_the_fix_applies_all_events() -> None:
 
 @pytest.mark.usefixtures("repaired")
 def test_concurrent_retries_apply_events_once() -> None:
-    """Each retry removes the parked events under the checkpoint's lock, so the second finds none."""
+    """A retry removes the parked events under the checkpoint's lock, so the second finds none."""
     address = url("parked_retry")
     cookie = browser("risk manager").cookies["sessionid"].value
 
@@ -208,7 +208,7 @@ def test_repair_is_refused_while_the_projection_needs_a_rebuild(
 
 
 def test_repair_has_its_own_transaction(payment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the transaction of the change form, the checkpoint would stay locked until the page is sent."""
+    """In the change form's transaction, the checkpoint would stay locked until the page is sent."""
     seen = []
 
     def retry(*_: Any, by: str) -> int:

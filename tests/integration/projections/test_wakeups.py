@@ -1,4 +1,4 @@
-"""Wake-ups are coalesced, lost for at most one interval of beat, and never delay a command."""
+"""Wake-ups are coalesced and never delay a command. A lost one costs one interval of beat."""
 
 import itertools
 import json
@@ -40,7 +40,7 @@ def append() -> None:
 
 @pytest.fixture
 def queue() -> redis.Redis:
-    """Return the broker, after the announcer has finished the work of earlier tests."""
+    """Return the broker, emptied after the announcer has finished the work of earlier tests."""
     client: redis.Redis = redis.Redis.from_url(django_settings.REDIS_URL)
     before = -1
     while before != (before := int(client.llen("celery"))):
@@ -121,7 +121,7 @@ def test_wake_up_follows_the_commit_and_no_rollback(queue: redis.Redis) -> None:
 
 
 def test_task_deletes_the_key_before_it_reads(queue: redis.Redis) -> None:
-    """A later append finds no key, and publishes again."""
+    """An append after the deletion finds no key, so it publishes a new task."""
     append()
     wakeups.projections.wake("payment_summary")
     tasks.project("payment_summary")
@@ -134,7 +134,7 @@ def test_task_deletes_the_key_before_it_reads(queue: redis.Redis) -> None:
 def test_task_hands_over_after_its_turn_even_if_the_key_is_set(
     queue: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail: `wake` publishes nothing then, and the remaining events wait for beat."""
+    """Regression: with the key set, `wake` published nothing, so the rest waited for beat."""
     monkeypatch.setattr(tasks, "_TURN_SECONDS", 0.0)
     run_batch = runner.run_batch
 
@@ -152,7 +152,7 @@ def test_task_hands_over_after_its_turn_even_if_the_key_is_set(
 
 
 def test_task_keeps_the_key_if_the_checkpoint_is_locked() -> None:
-    """Deleting the key would lose the wake-up that the holder of the lock checks for."""
+    """The holder of the lock checks the key at its end, so a deletion would lose the wake-up."""
     append()
     runner.catch_up(PROJECTIONS["payment_summary"])
     append()
@@ -205,7 +205,7 @@ def test_beat_projects_after_lost_wake_ups() -> None:
 
 
 def test_worker_continues_after_a_lost_connection() -> None:
-    """Celery keeps a connection for five hundred tasks, each of which would fail."""
+    """Celery keeps a connection for five hundred tasks. With a lost one, each would fail."""
     append()
     with session() as other:
         other.execute(
@@ -268,7 +268,7 @@ def test_broker_that_dies_in_any_phase_of_a_task_loses_nothing(
 
 
 def test_acknowledgement_without_a_broker_raises_a_connection_error() -> None:
-    """Celery's worker survives a connection error. The AttributeError before the fix ended it."""
+    """Celery's worker survives a ConnectionError, but not the AttributeError that kombu raises."""
     connection = current_app.connection_for_read()
     channel: Any = connection.default_channel
     connection.collect()
