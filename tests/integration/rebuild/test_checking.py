@@ -56,14 +56,14 @@ def test_check_of_a_sample_honors_parked_and_discarded_events(reviewed: None) ->
     bad = spoiled(SUMMARY, SPOILERS[0])
     assert isinstance(bad, Rows)
     runner.catch_up(bad)
-    assert checking.check_sample(bad, 5).drifted == ()  # the smallest id is the poisoned one
+    assert checking.check_sample(bad, 5).drifted == ()  # the poisoned payment has the smallest id
     position = ParkedEvent.objects.earliest("position").position
     parking.discard(bad, position, reason="Entered twice", by=OPERATOR, at=NOON)
     assert checking.check_sample(SUMMARY, 5) == checking.Checked("payment_summary", 1, ())
 
 
 def test_check_of_a_sample_reports_events_that_new_code_rejects(reviewed: None) -> None:
-    """Seen to fail: an exception of the function ended the command."""
+    """Regression: an exception in the projection's function ended the command."""
     runner.catch_up(SUMMARY)
     bad = spoiled(SUMMARY, SPOILERS[0])
     assert isinstance(bad, Rows)

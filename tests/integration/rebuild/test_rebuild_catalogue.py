@@ -67,7 +67,7 @@ def test_rebuild_keeps_the_schema_of_the_migrations(filled: int) -> None:
 def test_migration_during_a_rebuild_stops_the_swap(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail: without catalogue.check in the swap the new column is lost."""
+    """Without catalogue.check in the swap, the new column would be lost."""
     project()
     before = contents()
 
@@ -114,7 +114,7 @@ ALTER TABLE readmodels_paymentsummary DISABLE ROW LEVEL SECURITY, REPLICA IDENTI
 def test_rebuild_is_refused_for_tables_with_dependent_objects(
     reviewed: None, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    """Seen to fail: the swap dropped the view together with its table."""
+    """Regression: the swap dropped the view together with its table."""
     project()
     with session() as owner:
         try:

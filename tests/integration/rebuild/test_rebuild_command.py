@@ -1,4 +1,4 @@
-"""`rebuild_projections` reports its result, or why it changed nothing. `--dry-run` only compares."""
+"""`rebuild_projections` reports its result or why it changed nothing. A dry run only compares."""
 
 from datetime import timedelta
 from io import StringIO
@@ -111,7 +111,7 @@ def test_failed_as_of_leaves_no_tables(filled: int) -> None:
 
 @pytest.mark.slow
 def test_rebuild_in_processes_names_an_unknown_event_type(reviewed: None) -> None:
-    """Seen to fail: an exception that cannot be pickled breaks the pool and hides the cause."""
+    """An exception that cannot be pickled would break the pool and hide the cause."""
     with session() as writer:
         writer.execute(
             INSERT.replace("payment.initiated", "payment.teleported"),

@@ -71,7 +71,7 @@ def test_rebuild_reports_differences_by_row_and_by_sum(filled: int) -> None:
 def test_swap_includes_events_appended_during_the_rebuild(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail: without runner.advance under the checkpoint lock the position goes back."""
+    """Without runner.advance under the checkpoint's lock, the position would go back."""
 
     def continue_writing(_: int) -> None:
         append(UUID(int=3), initiated(), processed())
@@ -126,7 +126,7 @@ def test_rebuild_honors_discarded_events(
 def test_discard_during_a_rebuild_stops_the_swap(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail: without the check for discards, the swap restores the event."""
+    """Without the check for discards, the swap would restore the event."""
     bad = spoiled(SUMMARY, SPOILERS[0])
     runner.catch_up(bad)
     position = ParkedEvent.objects.earliest("position").position

@@ -1,4 +1,4 @@
-"""A rebuild on screen is compared first. It is swapped in only if the confirmed report still holds."""
+"""A rebuild from the screens swaps only if the report that a person confirmed still holds."""
 
 import shutil
 from datetime import timedelta
@@ -97,7 +97,7 @@ def test_run_swaps_nothing_if_the_comparison_changed_since_the_confirmation(
 
 
 def test_new_events_do_not_change_the_confirmed_report(reviewed: None) -> None:
-    """Seen to fail: with positions, sums or rows of today's statistics in the digest."""
+    """With positions, sums or today's statistics in the digest, new events would change it."""
     project()
     drift()
     DailyStatistics.objects.update(total_count=7, total_volume=70_00)
@@ -127,7 +127,7 @@ def test_digest_ignores_a_missing_row_of_statistics_that_new_events_add(reviewed
 
 
 def test_report_shows_the_first_differing_rows_by_key(filled: int) -> None:
-    """Seen to fail: without the order, two comparisons of the same tables differed."""
+    """Without the order, two comparisons of the same tables would differ."""
     keys = PaymentSummary.objects.order_by("-pk").values_list("pk", flat=True)[:9]
     for key in list(keys):
         PaymentSummary.objects.filter(pk=key).update(method="cash")
@@ -162,7 +162,7 @@ def test_two_people_start_one_run(db: None) -> None:
 
 
 def test_run_has_one_worker(reviewed: None) -> None:
-    """A task that is delivered twice finds the lease of the first."""
+    """If a task is delivered twice, the second delivery finds the lease of the first one."""
     run = requests.request([SUMMARY], by=manager(), at=NOON)
     lease = leases.claim(at=timezone.now())
 
@@ -238,7 +238,7 @@ def test_killed_swap_is_stalled_and_can_be_started_again(reviewed: None) -> None
     assert state(run) == RunState.SWAPPING
     assert run.leased_until is not None
     later = run.leased_until + timedelta(seconds=1)
-    working.run_waiting()  # does not begin again by itself
+    working.run_waiting()  # it must not begin the rebuild again
     assert is_drifted()
     with pytest.raises(requests.WrongState):
         requests.restart(run.pk, by=manager(), at=run.leased_until - timedelta(seconds=1))
@@ -255,7 +255,7 @@ def test_killed_swap_is_stalled_and_can_be_started_again(reviewed: None) -> None
 def test_blocked_swap_is_recorded_as_failed_only(
     reviewed: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The record of the swap is in its transaction, so a swap that fails leaves none."""
+    """The swap and its record are one transaction, so a failed swap leaves no record."""
     project()
     drift()
     run = compared()

@@ -1,4 +1,4 @@
-"""During a rebuild readers see whole tables and writers continue. A killed rebuild changes nothing."""
+"""A rebuild stops neither readers nor writers. A killed rebuild changes nothing."""
 
 import threading
 import time
@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_rebuild_does_not_stop_readers_and_writers(filled: int) -> None:
-    """Seen to fail: with a LOCK_TIMEOUT of 5 s, deadlocks end readers or the swap."""
+    """With a LOCK_TIMEOUT of 5 s, deadlocks would end readers or the swap."""
     done = threading.Event()
     errors: list[Exception] = []
 
@@ -47,7 +47,7 @@ def test_rebuild_does_not_stop_readers_and_writers(filled: int) -> None:
                 number += 1
                 history.write(client.pk, events=10, seed=number)
                 project()
-                # Like a single worker, because the swap waits for a moment without a locked checkpoint.
+                # Pauses like a worker: the swap needs a moment without a locked checkpoint.
                 time.sleep(0.05)
         except Exception as error:  # noqa: BLE001 - asserted below
             errors.append(error)
@@ -57,7 +57,7 @@ def test_rebuild_does_not_stop_readers_and_writers(filled: int) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        # Seven readers at the default pace would leave a slow machine no moment without a read.
+        # On a slow machine, the default pause would leave the swap no moment without a read.
         with reading(pause=0.1) as seen:
             for _ in range(2):
                 rebuild(ALL)
@@ -66,7 +66,7 @@ def test_rebuild_does_not_stop_readers_and_writers(filled: int) -> None:
         writer.join()
     assert errors == seen.errors == []
     assert seen.fewest >= filled
-    assert seen.longest_wait < 1  # PostgreSQL looks for deadlocks after a second
+    assert seen.longest_wait < 1  # PostgreSQL resolves a deadlock only after a second
     assert seen.reads > 50
     project()
     after = contents()
@@ -103,7 +103,7 @@ def test_killed_rebuild_changes_nothing(filled: int, phase: str, events: int) ->
 
 
 def test_server_cancels_the_statement_of_a_killed_rebuild(db: None) -> None:
-    """Otherwise the server finishes its index first, and the next rebuild cannot drop the schema."""
+    """Otherwise, the server would finish an index first, and block the next rebuild."""
     sleeping = (
         "EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
         " AND state = 'active' AND datname = current_database())"
@@ -129,7 +129,7 @@ def test_second_rebuild_is_refused(reviewed: None) -> None:
 def test_rebuild_succeeds_if_its_schemas_cannot_be_dropped(
     reviewed: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Seen to fail: the command reported that nothing was changed."""
+    """Regression: the command reported that nothing was changed."""
     with session() as reader:
         swap_in = swap.into_place
 
@@ -166,7 +166,7 @@ def test_blocked_swap_names_the_blocking_sessions(
 
 @pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
 def test_dropping_retired_tables_does_not_block_readers(order: tuple[str, str]) -> None:
-    """Seen to fail: without the timeout, one order is a deadlock that ends the reader."""
+    """Without the timeout, one of the orders is a deadlock that ends the reader."""
     schemas.create(schemas.RETIRED)
     first, second = (f"{schemas.RETIRED}.{name}" for name in order)
     with session() as reader:
