@@ -1,4 +1,4 @@
-"""The command `webhooks`."""
+"""Operators manage webhook endpoints with the command `webhooks`."""
 
 import re
 from uuid import UUID

@@ -125,14 +125,14 @@ def test_delete_removes_attempts_and_held_payments(monkeypatch: pytest.MonkeyPat
 def test_delete_waits_for_an_attempt_that_is_being_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Only the lease keeps deliveries away, and a test that waits may take another one."""
+    """An attempt that is still being recorded would otherwise survive the deletion."""
     made = endpoint()
 
     def record_or_delete(number: int) -> None:
         if number:
             recorded.wait(5)
             with monkeypatch.context() as patched:
-                patched.setattr(endpoints, "pause", lambda *_, **__: None)  # it would wait too
+                patched.setattr(endpoints, "pause", lambda *_, **__: None)  # waits as well
                 endpoints.delete(made, at=LATER, by=OPERATOR)
             return
         with transaction.atomic():

@@ -49,7 +49,7 @@ def test_rejected_event_holds_its_payment_while_others_continue(
 def test_event_at_which_the_receiver_fails_holds_its_payment_only(
     hook: Sink, acme: ApiClient, failures: int
 ) -> None:
-    """Seen to fail: each turn began with this event, and the endpoint was disabled after five days."""
+    """Regression: each turn began with this event, and the endpoint was disabled after days."""
     endpoint = receiver(hook)
     Endpoint.objects.filter(pk=endpoint.pk).update(
         failures=failures, failing_since=NOON if failures else None
@@ -71,7 +71,7 @@ def test_event_at_which_the_receiver_fails_holds_its_payment_only(
 def test_event_whose_failure_comes_after_all_deliveries_holds_its_payment(
     hook: Sink, acme: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail: the result depended on which of the parallel answers came first."""
+    """Regression: the result depended on which of the parallel answers came first."""
     monkeypatch.setattr(rounds, "_THREADS", 1)
     endpoint = receiver(hook)
     *_, bad = submit(acme, 3)
@@ -97,7 +97,7 @@ def test_endpoint_that_fails_at_two_payments_in_a_row_fails(hook: Sink, acme: Ap
 
 
 def test_held_payment_takes_events_of_the_page_that_frees_it(hook: Sink, acme: ApiClient) -> None:
-    """Seen to fail: the cursor moved over the new event, and the row was deleted without it."""
+    """Regression: the cursor skipped the new event, and the held row was deleted without it."""
     endpoint = receiver(hook)
     (payment,) = submit(acme)
     hook.answer = rejecting(payment)

@@ -1,4 +1,4 @@
-"""The limits of counting events for endpoints."""
+"""The events that an endpoint has not received are counted up to a limit."""
 
 import pytest
 
@@ -61,5 +61,5 @@ def test_count_between_stops_counting_at_its_limit(
     project()
     last = EventIndex.objects.latest("position").position
 
-    # Three of the four events are counted.
+    # The limit lets only three of the four events be counted.
     assert lag.count_between(made, after=0, upto=last) == (2, True)

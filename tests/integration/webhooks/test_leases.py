@@ -1,4 +1,4 @@
-"""One holder of a lease delivers, and one that lost it stores nothing."""
+"""Only the holder of a lease delivers. A worker that lost its lease stores nothing."""
 
 from datetime import timedelta
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""One request to an endpoint: what is sent, what the answer becomes, and how connections are reused."""
+"""Requests to an endpoint: what is sent, how answers are read, how connections are reused."""
 
 import threading
 from collections.abc import Sequence
@@ -83,14 +83,14 @@ def test_send_opens_new_connection_after_answer_that_ends_the_old_one(raw: bytes
 
 
 def test_send_repeats_request_when_endpoint_closed_idle_connection() -> None:
-    """Endpoints close idle connections at any time. Without the second try this was a failed attempt."""
+    """Endpoints may close idle connections at any time. That must not make an attempt fail."""
     received = threading.Event()
 
     def serve(visit: Visit) -> None:
         visit.read()
         visit.write(OK)
         if there.connections == 1:
-            visit.read()  # and close without an answer
+            visit.read()  # the return then closes the connection without an answer
             received.set()
 
     with endpoint(serve) as there, sender(there) as ours:
@@ -102,7 +102,7 @@ def test_send_repeats_request_when_endpoint_closed_idle_connection() -> None:
 
 
 def test_send_ignores_bytes_that_follow_an_answer() -> None:
-    """They would be the answer to the next request: a delivery that the endpoint has not seen."""
+    """Otherwise, they would answer the next request, which the endpoint has not seen."""
     answered, surplus = threading.Event(), threading.Event()
 
     def serve(visit: Visit) -> None:
@@ -124,8 +124,8 @@ def test_send_ignores_bytes_that_follow_an_answer() -> None:
 
 
 def test_send_ignores_bytes_that_follow_an_answer_in_a_record_of_tls(authority: Authority) -> None:
-    """The socket is not readable then: TLS has decrypted more bytes than the answer has."""
-    first = OK.ljust(8192)  # the bytes that are read at once
+    """TLS has already decrypted the extra bytes, so the socket is not readable."""
+    first = OK.ljust(8192)  # as many bytes as are read at once
 
     def serve(visit: Visit) -> None:
         while visit.read():

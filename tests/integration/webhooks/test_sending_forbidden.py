@@ -19,7 +19,7 @@ PUBLIC = "93.184.215.14"
 
 
 class Dns:
-    """A name server that gives one answer after another; the last one repeats."""
+    """A name server that gives one answer after the other and then repeats the last one."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self._answers = list(answers)
@@ -32,7 +32,7 @@ class Dns:
 
 
 def test_send_connects_to_the_address_that_was_checked() -> None:
-    """A second look-up for the connection would get another answer than the check."""
+    """If connecting looked the name up again, it could get another answer than the check."""
     dns = Dns(["127.0.0.1"], ["10.0.0.1"])
 
     with (
@@ -48,7 +48,7 @@ def test_send_connects_to_the_address_that_was_checked() -> None:
 
 @pytest.mark.parametrize("second", [["10.0.0.1"], ["127.0.0.1", "169.254.169.254"], ["fec0::1"]])
 def test_send_refuses_name_whose_addresses_became_private(second: Sequence[str]) -> None:
-    """DNS rebinding. The check at the first connection alone let the second one through."""
+    """With DNS rebinding, a name's addresses change after the check of the first connection."""
     dns = Dns(["127.0.0.1"], second)
 
     with (
@@ -70,7 +70,7 @@ def test_send_refuses_name_whose_addresses_became_private(second: Sequence[str])
 def test_send_connects_nowhere_when_an_address_is_private(
     answer: Sequence[str], authority: Authority
 ) -> None:
-    """Without the check, the request reached the server on this machine."""
+    """Without the check, the request would reach the server on this machine."""
     with (
         endpoint(answering(OK), tls=authority.server(NAME)) as there,
         Sender(there.at(NAME), seconds=5, debug=False, resolver=Dns(answer)) as ours,
@@ -108,7 +108,7 @@ def test_send_refuses_http_without_debug() -> None:
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308])
 @pytest.mark.parametrize("to", ["this machine", "metadata", "public"])
 def test_send_follows_no_redirect(status: int, to: str) -> None:
-    """A redirect would be a second way to choose an address."""
+    """A redirect would let an endpoint choose an unchecked address."""
     with endpoint(answering(OK)) as elsewhere:
         location = {
             "this machine": elsewhere.url,

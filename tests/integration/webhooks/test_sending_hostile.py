@@ -1,6 +1,6 @@
-"""Endpoints that are slow, endless, or do not speak HTTP. Each request ends within its deadline.
+"""Requests to endpoints that are slow, endless or not HTTP end within their deadlines.
 
-A plain timeout restarts with each byte. With it the tests of slow endpoints waited until the endpoint ended.
+A plain timeout restarts with each byte, so a slow endpoint could prolong a request endlessly.
 """
 
 import gzip
@@ -90,7 +90,7 @@ def test_send_ends_at_deadline_when_endpoint_stays_silent() -> None:
 
 
 def test_send_ends_at_deadline_when_endpoint_reads_nothing() -> None:
-    """A body that is larger than the buffers of both sockets."""
+    """The request's body is larger than the buffers of both sockets, so sending blocks."""
     end = threading.Event()
 
     answer = ask(lambda _: end.wait(2), seconds=SECONDS, body=b"a" * 50_000_000)
@@ -155,7 +155,7 @@ def test_send_ends_at_deadline_when_endpoint_reads_slowly_over_tls(authority: Au
 
 
 def test_send_gives_each_request_its_own_time() -> None:
-    """The rest of one request's time remained as the socket's timeout, and ended the next one."""
+    """Regression: a request's remaining time stayed the socket's timeout and ended the next one."""
 
     def serve(visit: Visit) -> None:
         visit.read()
@@ -190,7 +190,7 @@ def test_send_ends_at_deadline_when_name_resolves_slowly() -> None:
 
 
 def test_send_gives_up_connecting_before_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full backlog swallows connections, as a firewall does. All addresses share the time."""
+    """A full backlog swallows connections, as a firewall does. All addresses share the timeout."""
     monkeypatch.setattr(connections, "CONNECT_SECONDS", 0.4)
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         port = full.getsockname()[1]
@@ -246,7 +246,7 @@ def test_send_ends_early_when_answer_is_endless(beginning: bytes, piece: bytes, 
 
     assert answer.error == error
     assert answer.milliseconds < 15_000
-    assert written[0] < 20_000_000  # most of it in the buffers of the sockets
+    assert written[0] < 20_000_000  # most of these bytes are in the sockets' buffers
 
 
 @pytest.mark.parametrize("framing", [b"content-length: %d\r\n\r\n", b"x-length: %d\r\n\r\n"])
@@ -264,7 +264,7 @@ def test_send_accepts_answer_of_64_kib_and_no_longer_one(framing: bytes) -> None
 
 @pytest.mark.parametrize("end", [b"a" * 100_000, b"1\r\na\r\n" * 100_000], ids=["long", "endless"])
 def test_send_returns_refusal_with_long_body(end: bytes) -> None:
-    """A long page with a refusal counted as a failure of the endpoint, which stopped all events."""
+    """Regression: a refusal with a long page counted as a failure and stopped all events."""
     framing = b"transfer-encoding: chunked" if end[:1] == b"1" else b"content-length: 100000"
 
     answer = ask(answering_once(b"HTTP/1.1 422 No\r\n" + framing + b"\r\n\r\n" + end))
@@ -273,7 +273,7 @@ def test_send_returns_refusal_with_long_body(end: bytes) -> None:
 
 
 def test_send_decompresses_nothing() -> None:
-    """A megabyte of zeros in a kilobyte, and that a thousand times."""
+    """Compressed twice, 20 MB of zeros take less than a kilobyte."""
     bomb = gzip.compress(gzip.compress(bytes(20_000_000)))
     raw = HEAD + b"content-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(bomb) + bomb
 
@@ -332,7 +332,7 @@ def test_send_reports_reset_connection() -> None:
 
 
 def test_send_gives_up_when_endpoint_closes_every_connection() -> None:
-    """The second try for idle connections must not become an endless one."""
+    """The second try for closed idle connections must not be followed by a third."""
 
     def serve(visit: Visit) -> None:
         visit.read()

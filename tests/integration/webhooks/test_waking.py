@@ -1,4 +1,4 @@
-"""Which endpoints are woken, and that lost tasks and brokers delay a delivery only until beat's next turn."""
+"""Endpoints with new events are woken. If a task is lost, beat's next turn delivers."""
 
 import json
 import time
@@ -177,7 +177,7 @@ def test_deliver_hands_over_after_its_turn(
 def test_deliver_hands_over_under_steady_traffic(
     hook: Sink, acme: ApiClient, queue: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without it, a busy endpoint keeps its thread, and sixteen of them stop all others."""
+    """Otherwise, a busy endpoint would keep its thread, and sixteen would stop all others."""
     to = receiver(hook)
     acme.submit()
     project()
@@ -214,7 +214,7 @@ def test_lost_broker_delays_a_delivery_until_beat(
 ) -> None:
     to = receiver(hook)
     acme.submit()
-    # The announcer would pause after the fault, and delay wake-ups of later tests.
+    # Wait for the announcer: after a fault, it would pause and delay wake-ups of later tests.
     while not queue.llen("celery"):
         time.sleep(0.01)
     getattr(own_valkey, fault)()

@@ -1,4 +1,4 @@
-"""How PostgreSQL reads the index of events if one client has nearly all of them."""
+"""How PostgreSQL reads the event index if one client has nearly all events."""
 
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ VALUES = {
     "at": NOON,
     "limit": 1_000,
     "public": list(EVENT_TYPES),
-    "counted_to": 1_000,  # few of the entries, so that only the index of clients is cheap
+    "counted_to": 1_000,  # only few entries, so that only the index by client is cheap
     "endpoints": [uuid4()],
 }
 
@@ -28,7 +28,7 @@ VALUES = {
     ids=["due", "lag", "oldest"],
 )
 def test_query_reads_only_the_entries_after_the_cursor(statement: str) -> None:
-    """By its statistics, PostgreSQL would read the whole index for each endpoint without new events."""
+    """Its statistics make PostgreSQL read the whole index for endpoints without new events."""
     for name in ("Acme", "Bolt", "Cord"):
         endpoint(name)
     with session() as reader:
