@@ -22,13 +22,13 @@ from tests.support.raw_appends import Session, insert
 
 @pytest.fixture(autouse=True)
 def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands rebuild within the test's process. Starting others takes seconds."""
+    """Let commands rebuild within the test's process. Starting other processes takes seconds."""
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
 
 
 @pytest.fixture
 def small_parts(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a part of a backtest have seven positions, and the empty log begin with the first one."""
+    """Cut backtests into parts of seven positions, and let the log begin at position 1."""
     monkeypatch.setattr(questions, "PART", 7)
     with connection.cursor() as cursor:
         cursor.execute("SELECT setval('events_event_position_seq', 1, false)")
@@ -52,13 +52,13 @@ def superuser() -> Iterator[Session]:
 
 @pytest.fixture
 def small_seals(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let four events fill a seal, so that a test needs few events."""
+    """Limit a seal to four events, so that tests need few events."""
     monkeypatch.setattr(seal, "MOST_EVENTS", 4)
 
 
 @pytest.fixture
 def sealed(small_seals: None, writer: Session) -> list[int]:
-    """Return the positions of ten events in three seals. The second seal has a gap, which a rollback left."""
+    """Return the positions of ten events in three seals. A rollback left a gap in the second."""
     stream = uuid4()
     positions = [insert(writer, stream) for _ in range(6)]
     with writer.transaction(force_rollback=True):

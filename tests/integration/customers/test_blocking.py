@@ -1,4 +1,4 @@
-"""Blocks of customers as events: sealed, without personal data, and found by staff."""
+"""Blocks of customers are events that are sealed, hold no personal data, and are shown to staff."""
 
 import json
 from io import StringIO

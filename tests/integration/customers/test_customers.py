@@ -185,7 +185,7 @@ def test_rename_page_changes_name_and_contacts_only(customer: Customer) -> None:
     )
     refused = manager.post(url, form | {"email": "nonsense"})
     assert "Enter a valid e-mail address, like ada@example.com." in text(refused)
-    assert LogEntry.objects.count() == 0  # a session could keep the name
+    assert LogEntry.objects.count() == 0  # because the log would keep the name
 
 
 def test_concurrent_renames_keep_the_fields_of_both(

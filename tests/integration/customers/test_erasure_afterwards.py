@@ -1,4 +1,4 @@
-"""After an erasure the log is unchanged, and screens and API show what was erased."""
+"""After an erasure, the log is unchanged, and screens and the API show that data were erased."""
 
 from io import StringIO
 from uuid import UUID
@@ -56,7 +56,7 @@ def test_erasure_keeps_the_log_and_its_seals(payment: str) -> None:
     call_command("verify_events", stdout=StringIO())
     assert (
         PaymentSummary.objects.get().reference == "order-981"
-    )  # a reference of an order is not personal
+    )  # an order's reference is not personal
 
 
 def test_erasure_keeps_disputes_and_removes_the_notes_of_responses(
@@ -86,13 +86,13 @@ def test_payment_after_erasure_stores_no_personal_data(payment: str, acme: ApiCl
     run()
     answer = acme.submit(customer_id=REFERENCE)
     assert answer.status_code == 201
-    assert body_of(answer)["customer_id"] == REFERENCE  # repeats the request of the client
+    assert body_of(answer)["customer_id"] == REFERENCE  # as the client just sent it
     assert body_of(answer)["failure_reason"] == "blocked_by_policy"  # an erasure keeps the block
     again = body_of(acme.submit("submission", customer_id=REFERENCE))
     assert (again["id"], again["customer_id"]) == (
         before,
         REFERENCE,
-    )  # the repetition contains the reference
+    )  # taken from the repeated request
     approved = body_of(acme.post(f"{PAYMENTS}/{payment}/approve", APPROVAL, key="approval"))
     assert (approved["id"], approved["customer_id"]) == (payment, None)
     project()

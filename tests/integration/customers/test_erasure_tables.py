@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
-    """Each step clears one place: without the step, the test still finds the place afterwards."""
+    """Each step of an erasure clears one place. If a step is missing, this test finds its place."""
     assert found() == {
         "customers_attachment",
         "customers_customer",
@@ -62,7 +62,7 @@ def test_erasure_leaves_no_personal_data_in_any_table(payment: str) -> None:
     assert DiscardedEvent.objects.get().reason == ""
 
 
-# The columns of text that are not searched, with the reason.
+# The text columns that an erasure does not search, each with the reason.
 NOT_SEARCHED: Final = {
     "backtests.Backtest.baseline_id": "a hash",
     "backtests.Backtest.candidate_id": "a hash",
@@ -172,7 +172,7 @@ NOT_SEARCHED: Final = {
 
 
 def test_erasure_searches_every_column_of_typed_text() -> None:
-    """Add a new text column to the searched places, or list it above with the reason."""
+    """For a new text column, extend the search or list the column above with a reason."""
     columns = {
         f"{field.model._meta.label}.{field.name}"
         for model in apps.get_models()

@@ -1,4 +1,4 @@
-"""Reveals of personal data: recorded in the log without the data, under the seal, and listed."""
+"""Reveals of personal data are recorded in the log without the data, sealed, and listed."""
 
 from datetime import timedelta
 from typing import Any, Final

@@ -98,7 +98,7 @@ def test_rotated_key_works_alongside_the_old_one() -> None:
 
 
 def test_rotated_key_has_the_lifetime_of_the_old_key() -> None:
-    """With the old key's expiry date it would expire almost at once."""
+    """With the old key's expiry date, the new key would expire almost at once."""
     old_text, _ = run("create_api_key", "Acme", "--expires-in-days", "90")
     ApiKey.objects.update(
         created_at=timezone.now() - timedelta(days=89),
@@ -147,10 +147,10 @@ def test_at_most_two_keys_of_a_rotation_chain_are_live() -> None:
     with pytest.raises(CommandError, match=f"{second} replaces {first}, which is still live"):
         run("rotate_api_key", second.prefix)
     assert ApiKey.objects.count() == 2
-    # The successor's text was lost.
+    # The case that the successor's text was lost: revoke it and rotate again.
     keys.revoke(second, at=timezone.now(), by=OPERATOR)
     third = rotate(first)
-    assert third.expires_at is None  # like the expiry date of the first key before its rotation
+    assert third.expires_at is None  # as the first key before its rotation
     keys.revoke(first, at=timezone.now(), by=OPERATOR)
     assert rotate(rotate(third, hours=0)).rotated_from != third
 
@@ -177,7 +177,7 @@ def test_list_shows_no_secrets() -> None:
     assert "revoked" in run("list_api_keys", "--client", "Acme")[0]
     with pytest.raises(CommandError, match="There is no client 'Acne'"):
         run("list_api_keys", "--client", "Acne")
-    # Whole scopes, although the state of a revoked key takes more room.
+    # The scopes are not cut, although a revoked key's state takes more room.
     (listed,) = json.loads(run("list_api_keys", "--json")[0])
     assert listed["scopes"] == client.key.scopes
     assert " ".join(client.key.scopes) in run("list_api_keys")[0]

@@ -1,4 +1,4 @@
-"""API keys are found without a round trip, limited to their scopes, and refused soon after they end."""
+"""API keys are found without a round trip, limited to their scopes, and refused once they end."""
 
 import time
 from datetime import timedelta
@@ -47,7 +47,7 @@ def test_keys_are_read_once_in_two_seconds() -> None:
 def test_guessed_keys_cost_a_hundred_round_trips_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     client = ApiClient()
     client.get(PAYMENTS)
-    monkeypatch.setattr(keyring, "_lookups_since", time.monotonic() + 60)  # the same second
+    monkeypatch.setattr(keyring, "_lookups_since", time.monotonic() + 60)  # within one second
     monkeypatch.setattr(keyring, "_lookups", 0)
     with round_trips() as counted:
         for number in range(300):
@@ -98,7 +98,7 @@ def test_revoked_key_is_refused_within_three_seconds(monkeypatch: pytest.MonkeyP
     client = ApiClient()
     assert client.get(PAYMENTS).status_code == 200
     run("revoke_api_key", client.key.prefix)
-    # The copy of the keys has expired after two seconds.
+    # After two seconds, the process's copy of the keys has expired.
     monkeypatch.setattr(keyring, "_read_at", keyring._read_at - 2)
     assert client.get(PAYMENTS).status_code == 401
 

@@ -44,7 +44,7 @@ def quick_ring(settings: Settings) -> Iterator[Keyring]:
 def test_last_use_is_written_without_another_request(
     quick_ring: Keyring,
 ) -> None:
-    """The process may never receive another request."""
+    """A process may never receive another request after a key's use."""
     acme, bolt, now = ApiClient(), ApiClient("Bolt"), timezone.now()
     quick_ring.find(acme.token, at=now)
     until_written(acme, now)
@@ -79,7 +79,7 @@ def test_failed_write_of_a_last_use_is_repeated(
 
 
 def test_last_use_is_written_at_the_end_of_the_process() -> None:
-    """Also in a process that multiprocessing has forked, as a web server may do."""
+    """The test forks by multiprocessing, as a web server may do."""
     one, other, now = ApiClient(), ApiClient(), timezone.now()
     program = """
 import multiprocessing, sys

@@ -1,4 +1,4 @@
-"""Lists: events and tables in one transaction, races, contents as of a position."""
+"""Lists change events and tables in one transaction, survive races, and know past contents."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -228,7 +228,7 @@ def test_proposal_that_names_an_unknown_or_archived_list_is_refused() -> None:
 
 
 def test_archiving_against_proposing_never_archives_a_list_in_use() -> None:
-    """Without the lock, both would find nothing in their way."""
+    """Without the lock, neither command would see the other, so both would succeed."""
     ada = staff("ada")
     for number in range(20):
         name = ListName(f"list-{number}")

@@ -1,4 +1,4 @@
-"""`manage.py lists`: every action, its refusals, files line by line, and the tables against the log."""
+"""`manage.py lists`: its actions and refusals, files line by line, and the check of the tables."""
 
 from io import BytesIO, TextIOWrapper
 from pathlib import Path

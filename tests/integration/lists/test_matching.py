@@ -1,4 +1,4 @@
-"""Payments against lists: what matches, what the decision records, and what the lookup costs."""
+"""Looking payments up in lists: what matches, what decisions record, what the lookup costs."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def matches(at: datetime = NOW, **parts: Any) -> tuple[ListMatch, ...] | None:
 
 
 def submitted(acme: ApiClient, **changes: Any) -> tuple[str, RiskFeatures]:
-    """Return the status of a new payment and the features that its decision saw."""
+    """Submit a payment. Return its status and the features that the decision used."""
     answer = body_of(acme.submit(**changes))
     event = streams.history(PAYMENT_AGGREGATE, UUID(answer["id"]))[1].event
     return answer["status"], event.risk.features  # type: ignore[union-attr]
@@ -170,7 +170,7 @@ def test_lookup_reads_only_matching_entries_of_a_large_table() -> None:
 @pytest.mark.parametrize("keys", [1, 5, 20])
 @pytest.mark.parametrize("stored", [0, 500, 5_000])
 def test_lookup_is_not_planned_again_for_each_payment(keys: int, stored: int) -> None:
-    """With few keys as a constant, each payment planned the query again: 1 ms instead of 0.1."""
+    """With few keys as constants, each payment would plan the query again: 1 ms instead of 0.1."""
     create(item=Item.REFERENCE_PREFIX)
     _store(stored)
     with connection.cursor() as cursor:
@@ -186,11 +186,11 @@ def test_lookup_is_not_planned_again_for_each_payment(keys: int, stored: int) ->
 
 @pytest.mark.slow
 def test_plan_from_the_time_of_an_empty_table_is_replaced() -> None:
-    """Each payment read all entries, 200 ms for 100,000 of them, until autovacuum analyzed the table."""
+    """Regression: until autovacuum ran, each payment read all entries (200 ms for 100,000)."""
     create(item=Item.REFERENCE_PREFIX)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE lists_entry")
-    for _ in range(12):  # until the plan is kept
+    for _ in range(12):  # until PostgreSQL keeps a generic plan
         matches(country="DE", reference="ORD-7")
     empty = _kept_plan()
 
@@ -218,7 +218,7 @@ def _store(count: int) -> None:
 
 
 def _kept_plan() -> str:
-    """Return the lines of the lookup's plan that read entries. It must be in use."""
+    """Return the lines of the lookup's generic plan that read entries. It must be in use."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT name, parameter_types::text[], generic_plans FROM pg_prepared_statements"

@@ -1,4 +1,4 @@
-"""Decisions that are all chosen for a second review."""
+"""All decisions are chosen for a second review."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The agreement of second reviews in the analytics, and who sees whose."""
+"""The analytics show how often second reviews agree, and limit who sees whose agreement."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final

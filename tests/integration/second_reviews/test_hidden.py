@@ -1,4 +1,4 @@
-"""Nobody learns that their decision was chosen, and the second reviewer sees no decision."""
+"""Reviewers do not learn that their decision was chosen. The second reviewer sees no decision."""
 
 import re
 from pathlib import Path
@@ -234,7 +234,7 @@ def test_page_of_the_evidence_links_to_no_page_of_the_payment() -> None:
 
     assert payment not in html
     links = re.findall(r"/admin/customers/customer/[^/]+/(\w*)", html.partition("<main")[2])
-    assert links == ["reveal"]  # its page shows nothing of the payment
+    assert links == ["reveal"]  # allowed, because a reveal's page does not show the payment
 
 
 @pytest.mark.parametrize("role", roles.ROLES)

@@ -44,7 +44,7 @@ def _decisions(payments: int = 2_000, at: datetime = NOON) -> list[FinalDecision
 
 
 def _chosen(at: datetime = NOON, recent: int = 50) -> set[UUID]:
-    """Return those of many payments that are chosen if their reviewer made so many decisions before."""
+    """Return which of many payments are chosen if their reviewer has made `recent` decisions."""
     found = _decisions(at=at)
     return {each.payment_id for each in found if second_reviews.is_chosen(each, lambda _: recent)}
 

@@ -18,7 +18,7 @@ AWAY: Final = "postgres://me:tops3cret@127.0.0.1:1/payments"
 
 
 def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command with no variables but the given ones."""
+    """Run a command with only these environment variables."""
     return subprocess.run(
         [str(part) for part in command],
         env={"PATH": os.defpath} | environment,
@@ -171,7 +171,7 @@ def test_check_deploy_finds_no_issue_with_https() -> None:
 
 @pytest.mark.parametrize("umask", [0o077, 0o027, 0o022])
 def test_copies_for_the_servers_account_are_readable(tmp_path: Path, umask: int) -> None:
-    """Under a umask of 077, pip installs files that only their owner can read. Copies must be readable."""
+    """With a umask of 077, pip installs files that only their owner can read."""
     source = tmp_path / "wheel"
     before = os.umask(umask)
     try:

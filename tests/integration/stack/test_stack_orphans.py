@@ -12,7 +12,7 @@ import pytest
 
 from config.stack import processes
 
-# Prints a line at its start: before, the environment may still be that of this process.
+# Prints a line once it runs. Before that, its environment may still be this process's.
 WAITING: Final = ("sh", "-c", "echo; exec sleep 600")
 Start: TypeAlias = Callable[..., subprocess.Popen[bytes]]
 
@@ -65,7 +65,7 @@ def test_children_of_a_running_launcher_are_left_alone(start: Start) -> None:
 
 
 def test_reused_pid_does_not_protect_orphans(start: Start) -> None:
-    """This process has the same pid as the launcher but started later."""
+    """A process that started later has the launcher's old pid."""
     *rest, started = processes.mark(os.getpid()).split()
     assert ends(start(" ".join([*rest, str(int(started) - 1)])))
 
@@ -95,7 +95,7 @@ def test_marks_of_older_versions_and_other_forms_are_left_alone(
 
 
 def test_step_of_the_clock_changes_no_mark(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """psutil computes start times from the boot time in /proc/stat, which a step of the clock changes."""
+    """psutil's start times use the boot time in /proc/stat, which a step of the clock changes."""
     child = start(processes.mark(os.getpid()))
     real = psutil._pslinux.boot_time
     monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: real() + 1)
@@ -112,7 +112,7 @@ def test_another_users_processes_are_left_alone(start: Start, ended_launcher: st
 def test_processes_of_another_pid_namespace_are_left_alone(
     start: Start, ended_launcher: str
 ) -> None:
-    """In a container, for example, the launcher has another pid."""
+    """The launcher's pid differs between namespaces, for example in a container."""
     unshare = ["unshare", "--pid", "--fork", "--kill-child"]
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine does not let root make a PID namespace")
@@ -126,7 +126,7 @@ def test_processes_of_another_pid_namespace_are_left_alone(
         outer.stdout.readline()
         (inner,) = psutil.Process(outer.pid).children()
         assert not processes._is_orphan(inner)
-        # The namespace's parent is a process of this namespace and may be ended, so the test stops here.
+        # Do not end orphans here: the namespace's parent would be ended too.
     finally:
         outer.kill()
         outer.communicate()

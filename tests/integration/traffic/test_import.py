@@ -1,4 +1,4 @@
-"""An import adds every row once, also if it is repeated, interrupted or concurrent."""
+"""An import adds every row once, even if it is repeated, interrupted or concurrent."""
 
 from datetime import UTC, datetime
 from io import StringIO
@@ -48,7 +48,7 @@ def write(text: str, name: str = "past.csv") -> Path:
 
 
 def run(path: Path, *options: str, status: int = 0) -> dict[str, str]:
-    """Return the lines of the report, by their first words."""
+    """Run the import. Return the report's lines by their labels."""
     out = StringIO()
     options = options or ("--set=client=Acme",)
     try:
@@ -152,7 +152,7 @@ def test_import_of_a_longer_file_adds_only_new_rows() -> None:
         (f"{'x' * 256},1997-01-31,1.00,USD,credit_card,", "text_too_long"),
         ("a\0b,1997-01-31,1.00,USD,credit_card,", "text_not_printable"),
         ("4111 1111 1111 1111,1997-01-31,1.00,USD,credit_card,", "card_number_refused"),
-        # In an unused column, and in the text of the refusal.
+        # Card numbers in an unused column, and in values that the refusal would quote.
         ("ann,1997-01-31,1.00,USD,4111111111111111", "wrong_width"),
         ("ann,4111111111111111,1.00,USD,credit_card,", "unknown_date"),
         ("ann,1997-01-31,1.00,USD,4111 1111 1111 1111,", "unknown_method"),

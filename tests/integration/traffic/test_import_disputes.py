@@ -1,4 +1,4 @@
-"""An import of disputes finds the payments, refuses lines by number, and changes nothing when repeated."""
+"""An import of disputes finds their payments. Repeating it changes nothing."""
 
 import itertools
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ def write(*rows: str, header: str = HEADER) -> Path:
 
 
 def run(path: Path, *options: str, status: int = 0) -> dict[str, str]:
-    """Return the lines of the report, by their first words."""
+    """Run the import. Return the report's lines by their labels."""
     out = StringIO()
     code: Any = 0
     try:
@@ -66,7 +66,7 @@ def run(path: Path, *options: str, status: int = 0) -> dict[str, str]:
 
 
 def counts(report: dict[str, str]) -> tuple[int, int, int]:
-    """Return the numbers of accepted lines, of those with nothing new, and of refused ones."""
+    """Return the numbers of accepted lines, lines with nothing new, and refused lines."""
     first = (report[name].split()[0] for name in ("accepted", "nothing new", "refused"))
     accepted, known, refused = (int(each.replace(",", "")) for each in first)
     return accepted, known, refused

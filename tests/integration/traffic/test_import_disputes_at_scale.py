@@ -62,7 +62,7 @@ def test_killed_import_is_completed_by_a_second_run() -> None:
 
 
 def many_payments(count: int) -> list[UUID]:
-    """Return so many completed payments of USD 100.00."""
+    """Return `count` completed payments of USD 100.00."""
     payments = [uuid4() for _ in range(count)]
     events: list[AnyPaymentEvent] = [initiated(), processed()]
     by_test = Metadata(actor="system:test", command="process_payment")
@@ -75,13 +75,13 @@ def many_payments(count: int) -> list[UUID]:
 
 
 def notices_of(payments: list[UUID]) -> Path:
-    """Write a file with an opening, an update and the end of a dispute of each payment, shuffled."""
+    """Write a file with an opening, an update and a close for each payment, out of order."""
     return write(*_notices(payments), header=f"{HEADER[:-1]},comment\n")
 
 
 def _notices(payments: list[UUID]) -> Iterator[str]:
     first = datetime(2026, 2, 1, tzinfo=UTC)
-    # The notices of a dispute are far from each other, and some closes come before the openings.
+    # The notices of a dispute are far apart, and its close comes before its update.
     for step in (0, 2, 1):
         for number, payment in enumerate(payments):
             at = first + timedelta(days=step, seconds=number % 1_000)

@@ -116,7 +116,7 @@ def test_names_of_columns_may_be_in_nfd_or_hold_invisible_characters() -> None:
 
 
 def test_correcting_a_quote_keeps_the_keys_of_other_rows() -> None:
-    """A line within unreadable quotes does not count as a repetition of an equal row."""
+    """A line within an unreadable quoted value is not a row, so an equal row repeats nothing."""
     broken = COLUMNS + row('"a') + "\n" + LAST + 'b "c" d"\n' + LAST
     assert run(write(broken), "--rejects=refused")["accepted"] == "1"
 

@@ -86,7 +86,7 @@ def test_complete_date_is_read_in_utc(date: str, at: str) -> None:
 
 
 AMOUNTS: Final = {
-    # amount, currency, value by default, with --decimal point, with --decimal comma
+    # (amount, currency): value by default, with --decimal point, with --decimal comma
     ("1234.56", "EUR"): ("1,234.56", "1,234.56", None),
     ("1.234,56", "EUR"): (None, None, "1,234.56"),
     ("1234,56", "EUR"): (None, None, "1,234.56"),

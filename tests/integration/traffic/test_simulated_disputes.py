@@ -1,4 +1,4 @@
-"""Simulated disputes depend only on the seed, and hit what looks like fraud more often."""
+"""Simulated disputes depend only on the seed and are more frequent for suspicious payments."""
 
 import itertools
 from datetime import UTC, datetime, timedelta

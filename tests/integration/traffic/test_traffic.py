@@ -169,7 +169,7 @@ def test_seed_demo_is_idempotent_and_covers_every_role(settings: Settings) -> No
 
 
 def _assert_disputes(now: datetime) -> None:
-    """The list of disputes, the labels and a backtest of the demo have something to show."""
+    """Assert that the demo data give the dispute list, labels and a backtest something to show."""
     payments = batches.load(
         PAYMENT_AGGREGATE, list(PaymentSummary.objects.values_list("payment_id", flat=True))
     )
@@ -192,7 +192,7 @@ def test_seed_demo_completes_an_interrupted_run(
     decided = iter(range(3))
 
     def decide_and_die(*arguments: Any, **options: Any) -> Any:
-        next(decided)  # StopIteration stands for a kill
+        next(decided)  # StopIteration simulates a kill
         return review.handle(*arguments, **options)
 
     monkeypatch.setattr(demo, "review", SimpleNamespace(handle=decide_and_die))
