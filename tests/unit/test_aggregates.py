@@ -60,7 +60,7 @@ def test_every_event_has_a_golden_sample(aggregate: AnyAggregate) -> None:
 
 
 def test_snapshots_are_kept_only_where_a_test_demands_new_state_versions() -> None:
-    """If another aggregate keeps snapshots, extend tests/unit/domain/test_state_version.py first."""
+    """Before another aggregate keeps snapshots, extend tests/unit/domain/test_state_version.py."""
     kept = [each for each in AGGREGATES if each.state_version is not None]
     assert kept == [PAYMENT_AGGREGATE, LIST_AGGREGATE]
 
@@ -72,7 +72,7 @@ def test_check_refuses_two_events_with_one_stored_name(monkeypatch: pytest.Monke
 
 
 def test_fields_that_sql_reads_are_fields_of_every_stored_version() -> None:
-    """Upcasts do not reach SQL: before you rename such a field, let the SQL read both names."""
+    """SQL does not use upcasts. Before you rename such a field, let the SQL read both names."""
     sources = [
         path.read_text()
         for package in ("payments", "readmodels")
@@ -88,7 +88,7 @@ def test_fields_that_sql_reads_are_fields_of_every_stored_version() -> None:
 
 
 def test_events_app_does_not_mention_payments() -> None:
-    """Module paths and the permanent names of file formats are allowed."""
+    """Only module paths and the permanent names of file formats may contain the word."""
     allowed = re.compile(r"payments[./]|(from|import) payments |payments-(seal|export|evidence)/")
     mentions = [
         f"{path.relative_to(TESTS.parent)}:{number}: {line}"

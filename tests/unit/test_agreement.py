@@ -1,4 +1,4 @@
-"""Wilson's interval and Cohen's kappa, by published examples."""
+"""Wilson's interval and Cohen's kappa agree with published examples."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def _agreement(*cells: int) -> Agreement:
 @pytest.mark.parametrize(
     ("part", "whole", "low", "high"),
     [
-        # Newcombe 1998, table I: method 3.
+        # Source: Newcombe 1998, table I, method 3.
         (81, 263, 0.2553, 0.3662),
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0, 0.1611),

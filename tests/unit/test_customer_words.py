@@ -1,4 +1,4 @@
-"""The words of a customer are the same in any case, accent and spelling."""
+"""A customer's search words do not depend on case, accents and spelling."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Days and times as people type them, and ambiguous ones."""
+"""Reading days and times as people type them. Ambiguous ones are refused."""
 
 from datetime import date, time
 

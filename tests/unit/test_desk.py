@@ -1,4 +1,4 @@
-"""The box on a payment's page: the offered actions, the headline and the reasons for missing buttons."""
+"""The box on a payment's page: offered actions, headline, and reasons for missing buttons."""
 
 from datetime import datetime, timedelta
 from typing import Final

@@ -10,7 +10,7 @@ from typing import Any, Final
 from config import variables
 from config.stack import place
 
-# Set by `make run` for its own processes.
+# `make run` sets these for its own processes.
 INTERNAL: Final = {"EMBEDDED", "DEMO_PASSWORD"}
 READERS: Final = {
     name for name in vars(variables) if not name.startswith("_") and name not in {"load", "save"}

@@ -24,7 +24,7 @@ def test_text_becomes_no_formula_whichever_separator_the_spreadsheet_has(
         cell for row in csv.reader(StringIO(line, newline=""), delimiter=separator) for cell in row
     ]
 
-    # Inside a text whose quotes mean nothing, one of them may come first.
+    # If a program does not treat quotes as special, a cell may begin with one.
     assert not [each for each in read if each.lstrip(' \t\r\n\u00a0\u3000"').startswith(sign)]
 
 

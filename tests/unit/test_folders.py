@@ -4,7 +4,7 @@ import re
 
 from config.stack.place import PROJECT
 
-# Django and Python define what these hold.
+# The README omits these, because Django and Python define their contents.
 DEFINED = {"management", "migrations", "models", "static", "__pycache__"}
 
 

@@ -49,7 +49,7 @@ from tests.support.examples import (
 )
 
 ACTOR = actors.client(CLIENT)
-# Each command but the first, which test_submitted_fields covers, with a value for each field.
+# Each command with a value for each field. test_submitted_fields covers ProcessPayment.
 COMMANDS: Final[tuple[PaymentCommand, ...]] = (
     approve(note=NOTE),
     cancel(note=NOTE),
@@ -69,7 +69,7 @@ COMMANDS: Final[tuple[PaymentCommand, ...]] = (
     add_note(files=("ab" * 32,)),
     close_dispute(amount=usd(1), network="visa", network_reason_code="10.4"),
 )
-# The use case sets these.
+# The use case sets these fields.
 DERIVED: Final = {
     *("payment_id", "client_id", "at", "reviewer", "senior", "refund_id", "responder", "author"),
     *("to_reviews", "to_senior", "customer_blocked"),
@@ -83,7 +83,7 @@ def _key(settings: Any) -> None:
 
 
 def test_payment_id_follows_from_client_and_key() -> None:
-    """A golden value: with another one, repetitions of old commands would create new payments."""
+    """If this value changed, repetitions of old commands would create new payments."""
     assert str(payment_id(CLIENT, "6c1f")) == "e06551df-2f49-5ed8-8ef3-ab322bab7b32"
     assert payment_id(CLIENT, "6c1f") != payment_id(CLIENT, "6c1e")
     assert payment_id(CLIENT, "6c1f") != payment_id(OTHER_CLIENT, "6c1f")
@@ -148,7 +148,7 @@ def test_check_same_names_added_reference() -> None:
 
 
 def test_field_digests_of_decision_cover_reason_and_note() -> None:
-    """The id and salt of a note are new each time, but its text is the reviewer's."""
+    """A note's id and salt are new each time, so only its text is compared."""
     first = field_digests(approve(note=NOTE), "called her")
     check_same(first, field_digests(approve(note=None), "called her"))
     with pytest.raises(KeyReused) as caught:
@@ -158,7 +158,7 @@ def test_field_digests_of_decision_cover_reason_and_note() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda each: each.name)
 def test_field_digests_cover_each_chosen_field_of_command(command: PaymentCommand) -> None:
-    """A repetition with another value of a forgotten field got the first answer."""
+    """If a field were forgotten, a repetition with another value would get the first answer."""
     chosen = set(command.__struct_fields__) - DERIVED
     assert chosen <= field_digests(command, "called her").keys()
 
@@ -169,7 +169,7 @@ def test_commands_of_this_module_are_all_that_exist() -> None:
 
 
 def test_field_digests_do_not_reveal_values() -> None:
-    """An amount could be found from a digest without a key by trying all amounts."""
+    """Without a key, trying all amounts would reveal the amount behind a digest."""
     digests = field_digests(process(reference="order-1"), None)
     assert len(set(digests.values())) == len(digests)
     assert all(len(digest) == 16 for digest in digests.values())

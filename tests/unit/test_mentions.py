@@ -1,4 +1,4 @@
-"""Mentions of a customer in a text."""
+"""Finding mentions of a customer in a text."""
 
 import pytest
 
@@ -65,7 +65,7 @@ from payments.customers import mentions
         ("Jean-Luc Picard", "Jean Luc Picard, Jean - Luc Picard"),
         ("Tom Porter", "files/Tom+Porter, Tom/Porter"),
         ("+4915123456789", "+49·151·2345·6789"),
-        # Word borders other than letters.
+        # Words that end at other characters than spaces.
         ("Marie Curie", "Kundin:Marie Curie/Paris, Marie Curie's, Marie Curie—she"),
         ("Tom Porter", "Tom Porter-Smith"),
     ],

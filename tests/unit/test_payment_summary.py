@@ -1,4 +1,4 @@
-"""The row of a payment in the summary and its state give the same answer of the API."""
+"""A payment's row in the summary and its state from the log give the same API answer."""
 
 from typing import Final
 
@@ -29,7 +29,7 @@ ANSWERED: Final = {
 
 @pytest.mark.parametrize("history", ANSWERED.values(), ids=ANSWERED)
 def test_row_has_the_same_fields_as_the_state(history: tuple[AnyPaymentEvent, ...]) -> None:
-    """A list showed another value than the payment itself if `fold` forgot a field."""
+    """If `fold` forgot a field, a list would show another value than the payment itself."""
     row: Row | None = None
     for version, event in enumerate(history, start=1):
         row = fold(row, RecordedEvent(version, PAYMENT, version, event))
@@ -38,7 +38,7 @@ def test_row_has_the_same_fields_as_the_state(history: tuple[AnyPaymentEvent, ..
 
     assert payment is not None
     read = msgspec.convert(row, PaymentFields, from_attributes=True)
-    # Disputes are rows of another table.
+    # Disputes are not compared, because they are rows of another table.
     assert read == replace(fields_of(payment, position=len(history)), disputes=())
 
 

@@ -1,4 +1,4 @@
-"""Time travel over histories with times in any order: the past is always a prefix."""
+"""With times in any order, time travel still returns a prefix of the history."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -17,7 +17,7 @@ minutes = st.integers(0, 5)
 
 
 def history(*times: tuple[int, int]) -> list[HistoricPaymentEvent]:
-    """Return one event for each pair of minutes: recorded, occurred."""
+    """Return an event for each pair of minutes: (recorded, occurred)."""
     stream = uuid4()
     return [
         HistoricPaymentEvent(
@@ -41,7 +41,7 @@ def _versions(records: list[HistoricPaymentEvent]) -> list[int]:
 
 
 def test_prefix_has_no_gap_after_earlier_occurred_at() -> None:
-    """A filter by event would return versions 1 and 3 of the second history."""
+    """If each event were filtered alone, versions 1 and 3 would be returned without 2."""
     late = history((0, 0), (1, 4), (2, 2), (3, 5))
 
     assert _versions(timetravel.occurred_by(late, _at(0))) == [1]

@@ -1,7 +1,7 @@
-"""A projection that fills its table differently needs the next version, which asks for a rebuild.
+"""A projection that fills its table differently needs a new version, which requires a rebuild.
 
-If this fails, increase the `version` of the projection and add the digest here. Keep the number only if the
-change gives the same rows for every log, as does a new event, which no log contains yet.
+If this fails, increase the `version` of the projection and add the digest here. Keep the number
+only if every log still gives the same rows. A new event, for example, is in no log yet.
 """
 
 import ast

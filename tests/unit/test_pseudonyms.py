@@ -1,4 +1,4 @@
-"""Pseudonyms: permanent, distinct, and revealing nothing."""
+"""Pseudonyms are permanent and distinct, and reveal nothing."""
 
 from typing import Any
 from uuid import UUID
@@ -15,12 +15,12 @@ def _key(settings: Any) -> None:
 
 
 def test_customer_id_never_changes() -> None:
-    """A golden value: with another one, every customer would get another id."""
+    """If this value changed, every customer would get another id."""
     assert customer_id(CLIENT, "customer-123") == UUID("203c457f-d5a2-8b31-b473-990768564a07")
 
 
 def test_keyed_digest_never_changes() -> None:
-    """HMAC-SHA256 of purpose and parts, joined by U+001F. Every stored idempotency key depends on it."""
+    """Stored idempotency keys depend on this HMAC-SHA256 of purpose and parts, joined by U+001F."""
     assert keyed_digest("purpose", "one", "two").hex() == (
         "b9c3b07da77d170bd9ecfd04378722719dd5b7ca47ef27ff21cc03f8b441c7c7"
     )

@@ -1,4 +1,4 @@
-"""Logs hold no card numbers, from any source."""
+"""Logs contain no card numbers, whatever the source of a line."""
 
 import pytest
 

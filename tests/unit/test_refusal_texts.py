@@ -1,4 +1,4 @@
-"""Every refusal of a payment has a text for the screens, and its data in the problem of the API."""
+"""Each refusal of a payment has a text for the screens and data for the API's problem."""
 
 import pytest
 
@@ -111,7 +111,7 @@ def test_screen_text_of_refusal_shows_name_instead_of_ids(refusal: PaymentError)
 
 @pytest.mark.parametrize("code", sorted({refusal.code for refusal in REFUSALS}))
 def test_problem_has_the_members_of_its_example(code: str) -> None:
-    """The document promised data that the answer did not have."""
+    """Regression: the document promised data that the answer did not have."""
     refused = [problem_of(refusal) for refusal in REFUSALS if refusal.code == code]
 
     sent = {name for problem in refused for name in problem.members}

@@ -1,4 +1,4 @@
-"""The search box recognizes what was typed. It accepts any text."""
+"""The search box accepts any text and recognizes what kind of term it is."""
 
 from uuid import UUID
 

@@ -18,8 +18,8 @@ from tests.support import servers
 GOOD: Final = {"DATABASE_URL": "postgres://me@127.0.0.1:1/payments", **servers.SECRETS}
 
 
-# Reads the settings with each of the environments in a line, and writes the results in a line. Variables of
-# a service that runs in this checkout are not used.
+# For each line with a list of environments, reads the settings with each of them and prints a line
+# with the results. Ignores the variables of a service that runs in this checkout.
 PROGRAM: Final = """
 import json, os, runpy, sys
 from config import variables
@@ -40,7 +40,7 @@ for line in sys.stdin:
 
 @pytest.fixture(scope="module")
 def read_settings() -> Iterator[Callable[..., list[Any]]]:
-    """Return a function that reads the settings with each given environment, in a separate process."""
+    """Yield a function that reads the settings with given environments in a separate process."""
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM],
         cwd=place.PROJECT,

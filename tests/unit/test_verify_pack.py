@@ -1,4 +1,4 @@
-"""The verifier of evidence packs, without a database: a log of two seals with a gap and foreign events."""
+"""The verifier of evidence packs, with a log of two seals, a gap and events of other streams."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ def _leaf(position: int) -> bytes:
 
 
 def _seal(number: int, first: int, previous: str, positions: Iterable[int]) -> tuple[Any, str]:
-    """Return a seal and its chain."""
+    """Return a seal and its hash in the chain."""
     covered = {position: _leaf(position) for position in positions}
     chain = hashlib.sha256(bytes.fromhex(previous))
     for position, leaf in covered.items():
@@ -64,7 +64,7 @@ def _seal(number: int, first: int, previous: str, positions: Iterable[int]) -> t
 
 
 def _pack(change: Callable[[Any], None] = lambda _: None) -> bytes:
-    """Return a pack after a change, with the digests of what it then has."""
+    """Return a pack after a change, with digests that match the changed content."""
     first, chain = _seal(1, 1, "00" * 32, [1, 3, 4, 5])
     second, _ = _seal(2, 6, chain, [6, 7, 9])
     pack: dict[str, Any] = {
@@ -92,14 +92,14 @@ def test_pack_over_two_seals_with_foreign_events_matches() -> None:
 
 
 def test_event_at_a_position_that_was_rolled_back_is_refused() -> None:
-    """No seal has the position, but it is not newer than the last seal."""
+    """No seal covers the position, although it is before the end of the last seal."""
     raw = _pack(lambda pack: pack["events"][2].update(position=GAP))
 
     assert "events[2].position: seal 2 covers no event at position 8." in _verify(raw).findings
 
 
 def test_leaf_of_another_event_beyond_its_short_digest_is_refused() -> None:
-    """The index has the first eight bytes of a leaf only."""
+    """A seal's index has only the first eight bytes of each leaf."""
 
     def change(pack: Any) -> None:
         leaves = pack["seals"][0]["leaves"]
@@ -119,7 +119,7 @@ def test_each_changed_byte_is_found() -> None:
 
 @pytest.mark.parametrize("item", ["events[0]", "seals[1]", "documents[0]"])
 def test_item_with_another_member_is_refused(item: str) -> None:
-    """Readers could take the addition for proven."""
+    """Otherwise, readers could think that the seal proves the added member."""
     name, number = item.removesuffix("]").split("[")
 
     report = _verify(_pack(lambda pack: pack[name][int(number)].update(comment="Approved by hand")))

@@ -172,7 +172,7 @@ def public(host: str) -> Sequence[str]:
 
 @pytest.mark.parametrize("address", FORBIDDEN_ADDRESSES.values(), ids=list(FORBIDDEN_ADDRESSES))
 class TestForbiddenAddress:
-    """The lists in `addresses` refuse all of these, even without `is_global`. No line is superfluous."""
+    """The lists in `addresses` refuse all of these without `is_global`. Each line is needed."""
 
     def test_check_url_refuses_forbidden_address_as_host(self, address: str) -> None:
         host = f"[{address}]" if ":" in address else address
@@ -188,7 +188,7 @@ class TestForbiddenAddress:
     def test_check_url_refuses_forbidden_address_among_public_ones(
         self, address: str, order: int
     ) -> None:
-        """requests-hardened looks at the first address only."""
+        """All addresses are checked. requests-hardened checks only the first one."""
         answer = [PUBLIC, PUBLIC_IPV6, address][::order]
 
         with pytest.raises(InvalidUrl):
@@ -206,7 +206,7 @@ def test_check_url_refuses_forbidden_spelling_of_host(host: str) -> None:
     ["2130706433", "0x7f000001", "0177.0.0.1", "127.1", "10.0.1", "0", "::ffff:127.0.0.1"],
 )
 def test_check_host_refuses_numbers_that_the_system_reads_as_addresses(host: str) -> None:
-    """The second layer alone suffices: the C library reads these as addresses, without a name server."""
+    """The second check suffices alone: the C library reads these as addresses, without DNS."""
     with pytest.raises(InvalidUrl):
         check_host(host, debug=False, resolver=resolve, seconds=3)
 

@@ -1,4 +1,4 @@
-"""What an answer of a webhook endpoint means."""
+"""What each answer from a webhook endpoint means for the delivery."""
 
 import pytest
 

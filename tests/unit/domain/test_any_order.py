@@ -1,4 +1,4 @@
-"""Commands in random order: invariants of a payment."""
+"""A payment keeps its invariants under commands in random order."""
 
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -81,7 +81,7 @@ TERMINAL = {Status.FAILED, Status.REJECTED, Status.EXPIRED, Status.CANCELLED, St
 
 
 class AnyOrder(RuleBasedStateMachine):
-    """A model of a payment with its own record of refunds and deadlines."""
+    """Random commands on a payment, checked against a separate record of refunds and deadlines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -274,7 +274,7 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def findings_add_up_to_what_is_known(self) -> None:
-        """Sums over the events alone count a wrong approval exactly once."""
+        """A sum over the events alone counts each wrong approval exactly once."""
         payment = self.payment
         if payment is None or not payment.approvals:
             return
@@ -328,7 +328,7 @@ test_commands_in_any_order = AnyOrder.TestCase
 
 
 def test_rules_give_every_command() -> None:
-    """A new command fails here until a rule gives it."""
+    """This test fails for a new command until a rule gives it."""
     given: tuple[Any, ...] = (process, refund, *ENDS, *REVIEWS, *DECIDES, *NOTICES)
     given += (snooze, assign, respond_to_dispute, close_dispute, add_note)
     assert {type(build()) for build in given} == set(get_args(PaymentCommand))

@@ -33,7 +33,7 @@ def test_at_names_finds_a_limited_number() -> None:
 
 
 def test_at_names_takes_no_time_for_hostile_text() -> None:
-    """Two adjacent repetitions of the same characters would take quadratic time."""
+    """In the pattern, two adjacent repetitions of the same characters would take quadratic time."""
     assert at_names("@" + "a." * 1_000) == ("a." * 999 + "a",)
 
 

@@ -55,7 +55,7 @@ def test_holds_card_number_finds_every_scheme(card: str) -> None:
         "41111111-11111111",
         "card 4111111111111111, please",
         "card4111111111111111x",
-        # The text next to a card number on the card or in a message.
+        # Text that appears next to a card number, such as an expiry date.
         "4111111111111111 12/26",
         "4111 1111 1111 1111 123",
         "4111-1111-1111-1111-12-26-123",
@@ -121,7 +121,7 @@ def test_holds_card_number_finds_card_across_lines() -> None:
         "2026-11-24 12:30:45.123456",
         "1764072000000",
         "order-981",
-        "6546395345958",  # Visa has not issued 13 digits for decades, Maestro hardly any below 16
+        "6546395345958",  # 13 digits: no longer issued by Visa, and hardly by Maestro
         "4222222222222",
         "Called back +49 151 21547280, confirmed.",
         "Refund to DE16 6860 3942 2040 9536 37",
@@ -178,7 +178,7 @@ def test_holds_card_number_takes_linear_time() -> None:
         "0151 4111 1111 1111 1111",
         "01/27 4111 1111 1111 1111",
         "004111111111111111",
-        "0 3537 3437 0134 9755",  # the digits of two numbers without a separator
+        "0 3537 3437 0134 9755",  # could also be two numbers without a separator
         "+49 6297 9140 0536 6894",
         "DE164111111111111111",
         "DE16 4111 1111 1111 1111",
@@ -248,7 +248,7 @@ def test_holds_card_number_finds_random_cards_in_text(
 @pytest.mark.parametrize(
     ("identifier", "most"),
     [
-        (lambda random: str(random.randrange(10**16, 2**63)), 0),  # snowflakes
+        (lambda random: str(random.randrange(10**16, 2**63)), 0),  # snowflake ids
         (lambda random: hashlib.sha256(random.randbytes(8)).hexdigest(), 0),
         (lambda random: str(UUID(int=random.getrandbits(128), version=4)), 0),
         (lambda random: f"order{digits(random, 16)}", 0),

@@ -1,4 +1,4 @@
-"""Claims, escalations and four eyes: who may decide on a payment, and until when."""
+"""Claims, escalations and four eyes determine who may decide on a payment, and until when."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,7 +1,7 @@
-"""Notices of disputes in any order: the same notices lead to the same disputes.
+"""The same notices lead to the same disputes, in whichever order they arrive.
 
-A sender delivers a refused notice again. A notice can be refused only until the notices that make room for
-it have arrived, or because a final loss contradicts it.
+A sender delivers a refused notice again. A notice is refused only for one of two reasons: notices
+that make room for it have not arrived yet, or a final loss contradicts it.
 """
 
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ OUTCOMES = st.sampled_from(DisputeOutcome)
 AMOUNTS = st.sampled_from([1, 30_00, 40_00, 50_00, 60_00, 100_00])
 LOSSES = st.sampled_from([0, 1, 40_00, 60_00, 100_00])
 DAYS = st.integers(1, 6)
-# A response is dated before the end of its dispute: later ones are refused.
+# Closes are later than all responses, because a response after the close is refused.
 LATE_DAYS = st.integers(7, 10)
 EVIDENCE = st.sampled_from([(), ("ab" * 32,), ("cd" * 32, "ef" * 32)])
 
@@ -65,7 +65,7 @@ def at(day: int) -> datetime:
 
 
 def identity(notice: AnyDisputeCommand) -> tuple[str, str, datetime | None]:
-    """Return the id of the dispute, the kind of notice and its time: what identifies a notice."""
+    """Return what identifies a notice: the dispute's id, the kind of notice and its time."""
     match notice:
         case OpenDispute(opened_at=when) | UpdateDispute(updated_at=when):
             pass
@@ -75,7 +75,7 @@ def identity(notice: AnyDisputeCommand) -> tuple[str, str, datetime | None]:
 
 
 class Receiver:
-    """A payment that receives notices."""
+    """A payment, with the events of the notices that it has received."""
 
     def __init__(self) -> None:
         self.events: list[AnyDisputeEvent] = []
@@ -102,7 +102,7 @@ class Receiver:
         return True
 
     def receive_all(self, notices: Iterable[AnyDisputeCommand]) -> list[AnyDisputeCommand]:
-        """Deliver refused notices again while any of them is accepted. Return those never accepted."""
+        """Deliver refused notices again until none is accepted. Return the ones still refused."""
         waiting = list(notices)
         while True:
             refused = [notice for notice in waiting if not self.receive(notice)]
@@ -112,7 +112,7 @@ class Receiver:
 
 
 class AnyOrderOfNotices(RuleBasedStateMachine):
-    """One receiver gets the notices as they are drawn, others get them in other orders."""
+    """One receiver gets the notices as they are drawn. Other receivers get them in other orders."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -215,7 +215,7 @@ test_notices_in_any_order = AnyOrderOfNotices.TestCase
 
 
 def test_closes_at_one_time_contradict_each_other_by_what_they_say_about_the_dispute() -> None:
-    """The first one counted, in whichever order they arrived."""
+    """Without the refusal, the close that arrives first would count."""
     closes = [
         close_dispute(lost_amount=usd(0), outcome=DisputeOutcome.WON, reason=reason)
         for reason in (DisputeReason.FRAUDULENT, DisputeReason.DUPLICATE)
@@ -289,7 +289,7 @@ def test_response_is_refused_if_the_dispute_has_the_most_responses() -> None:
 
 
 def test_dispute_is_refused_if_the_payment_has_the_most_disputes() -> None:
-    """Disputes that were won take nothing, so the amount of the payment does not bound them."""
+    """Won disputes take no money, so the payment's amount does not limit their number."""
     receiver = Receiver()
     end = {"outcome": DisputeOutcome.WON, "lost_amount": usd(0)}
     ids = [f"dp_{number}" for number in range(MOST_DISPUTES)]

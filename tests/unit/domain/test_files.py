@@ -1,4 +1,4 @@
-"""The types and names of files that staff attach."""
+"""Which types and names files that staff attach may have."""
 
 import pytest
 

@@ -90,7 +90,7 @@ def after(*events: AnyListEvent) -> RiskList | None:
         (EMPTY, replace(ADD, values=("DE", "DE")), Known(), (ADDED,)),
         (EMPTY, replace(ADD, values=("DE", "FR")), Known(), (ADDED, replace(ADDED, value="FR"))),
         (EMPTY, replace(ADD, expires_at=LATER), Known(), (replace(ADDED, expires_at=LATER),)),
-        # An expired entry is removed first, so that the log shows when each entry counted.
+        # An expired entry is removed first, so that the log shows when each entry was in force.
         ((CREATED, ADDED), ADD, EXPIRED, (replace(REMOVED, note=None), ADDED)),
         ((CREATED, ADDED), REMOVE, ON_IT, (REMOVED,)),
         ((CREATED, ADDED), REMOVE, EXPIRED, (REMOVED,)),
@@ -281,5 +281,5 @@ def test_every_list_event_has_sample() -> None:
 
 
 def test_id_of_a_list_never_changes() -> None:
-    """The log contains it."""
+    """The log contains the ids."""
     assert lists.id_of("stolen-cards") == UUID("4046224f-685e-5d8f-a26c-60980ad970cb")

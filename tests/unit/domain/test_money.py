@@ -18,8 +18,8 @@ from payments.domain.money import (
     exponent,
 )
 
-# ISO 4217, list one, published 2026-01-01: active codes without funds (IsFund), UYW and
-# the codes X.. of no state.
+# The active codes of ISO 4217, list one, published 2026-01-01. Funds (IsFund), UYW and the codes
+# X.. that belong to no state are left out.
 ISO_4217: Final = frozenset(
     """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP
@@ -62,7 +62,7 @@ def test_exponent_depends_on_currency(currency: str, decimals: int) -> None:
     [("RSD", 2), ("ALL", 2), ("AFN", 2), ("LBP", 2), ("MGA", 2), ("MMK", 2), ("IQD", 3)],
 )
 def test_exponent_follows_iso_4217_not_cldr(currency: str, decimals: int) -> None:
-    """CLDR gives these no decimals, because they have no coins: amounts would be wrong by a factor of 100."""
+    """CLDR gives currencies without coins no decimals. Amounts would be off by a factor of 100."""
     assert exponent(currency) == decimals
     assert Money.parse("1", currency).minor == 10**decimals
 
@@ -75,7 +75,7 @@ def test_known_currencies_are_active_iso_4217() -> None:
 
 
 def test_retired_currency_is_accepted_for_refund_only() -> None:
-    """Bulgaria has used the euro since 2026-01-01. Earlier payments in lev remain."""
+    """Bulgaria has used the euro since 2026-01-01, but earlier payments in lev can be refunded."""
     assert refused("1.00", "BGN") == "unknown_currency"
     assert str(Money(1_234_56, "BGN")) == "BGN 1,234.56"
     assert Money(1_234_56, "BGN").formatted() == "BGN\u00a01,234.56"
@@ -98,7 +98,7 @@ def test_retired_currency_is_accepted_on_day_of_use(currency: str, last: date, m
 
 
 def test_retired_currencies_were_legal_tender_until_retirement() -> None:
-    """CLDR has the end of circulation, at most some months after the successor was introduced."""
+    """CLDR lists the end of circulation, at most some months after the successor's introduction."""
     for code, day in RETIRED.items():
         ends = {
             end
@@ -167,10 +167,10 @@ def test_parse_reads_decimal_exactly(text: str, currency: str, minor: int) -> No
         ("0.5", "JPY"),
         ("1.2345", "KWD"),
         ("0.001", "USD"),
-        # More digits than Decimal's default context keeps, which would round this to USD 1.00.
+        # Decimal's default context keeps fewer digits and would round this to USD 1.00.
         ("1.00000000000000000000000000000000000001", "USD"),
         ("0." + "0" * 400 + "1", "USD"),
-        # Zeros count: half of Europe writes a thousand like this.
+        # Extra zeros are refused too, because half of Europe writes a thousand like this.
         ("1.000", "EUR"),
         ("12.000", "EUR"),
         ("1.10000", "USD"),
@@ -210,7 +210,7 @@ def test_parse_refuses_excess_decimals(text: str, currency: str) -> None:
     ]
     + ["inf", "-inf", "Infinity", "nan", "sNaN", "NaN123"]
     + ["1e3", "1E-2", "1E+999999999", "1E+999999999999999999999", "0E+999999999", "1E-999999999"]
-    # Python accepts all of these as numbers. Files do not write amounts like this.
+    # Python accepts most of these as numbers, but no file should write amounts like this.
     + ["1_000", "١٢", "１２", " 5", "5 ", "5\n", "+5", "5.", "\x005", "\ud800", "5\x00"],
 )
 def test_parse_refuses_anything_but_plain_decimal(text: str) -> None:
@@ -309,12 +309,12 @@ def test_parse_reads_any_text_exactly_or_raises(text: str, currency: str) -> Non
         (Money(199_900, "USD"), "en_US", "$1,999.00"),
         (Money(1_999, "JPY"), "en_US", "¥1,999"),
         (Money(1_500, "KWD"), "en_US", "KWD\u00a01.500"),
-        # CLDR would drop these decimals, and with them a part of the amount.
+        # With CLDR's decimals, part of the amount would be missing.
         (Money(1_550, "RSD"), "en_US", "RSD\u00a015.50"),
         (Money(199_950, "EUR"), "de_DE", "1.999,50\u00a0€"),
         (Money(1_234_500, "CHF"), "en_US", "CHF\u00a012,345.00"),
         (Money(100, "XCG"), "en_US", "Cg.\u00a01.00"),
-        # Signs touch the digits, also those that begin with a letter.
+        # A currency sign touches the digits, even if it begins with a letter.
         (Money(100, "CAD"), "en_US", "CA$1.00"),
         (Money(100, "PLN"), "de_DE", "1,00\u00a0PLN"),
     ],

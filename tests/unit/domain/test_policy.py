@@ -97,7 +97,7 @@ def test_approval_by_second_person_activates_policy() -> None:
 
 
 def test_approval_by_proposer_is_refused() -> None:
-    """Seen to fail without the comparison in _require_approvable."""
+    """This test fails without the comparison in _require_approvable."""
     with pytest.raises(SecondPersonNeeded):
         after(propose(), approve(by=ADA))
 
@@ -128,7 +128,7 @@ def test_approval_retires_previous_policy_in_same_append() -> None:
 
 @pytest.mark.parametrize("by", [ADA, GRACE, "staff:9"])
 def test_withdrawal_of_active_policy_is_refused(by: str) -> None:
-    """Otherwise one person could replace a strict policy by the built-in one."""
+    """Otherwise, one person could replace a strict policy with the built-in one."""
     with pytest.raises(ActivePolicyKept):
         after(propose(), approve(), retire(by=by))
 

@@ -1,4 +1,4 @@
-"""Backtests of proposed policies: attached, replaced, and demanded by an approval."""
+"""Backtests of proposed policies are attached and replaced. An approval may require one."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -73,7 +73,7 @@ def test_attached_backtest_is_kept_with_person_and_time() -> None:
 
 
 def test_backtest_of_another_policy_is_refused() -> None:
-    """Seen to fail without the comparison in `decide`."""
+    """This test fails without the comparison in `decide`."""
     wrong = replace(attach(), backtest=backtest_of(OTHER))
 
     with pytest.raises(BacktestOfAnotherPolicy) as caught:
@@ -115,7 +115,7 @@ def test_new_proposal_has_no_backtest() -> None:
 def test_approval_needs_fresh_backtest_if_demanded(
     histories: list[Any], age: timedelta, *, refused: bool
 ) -> None:
-    """Seen to fail without the condition in _require_approvable."""
+    """This test fails without the condition in _require_approvable."""
     register = after(*histories)
     approval = replace(approve(), at=NOON + age)
 

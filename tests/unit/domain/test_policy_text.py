@@ -1,4 +1,4 @@
-"""Reading a policy that people wrote: faults are named by rule and field."""
+"""Reading a policy that a person wrote. Faults are named with their rule and field."""
 
 import json
 from typing import Any, Final

@@ -252,7 +252,7 @@ def test_first_event_keeps_reference_of_client() -> None:
 
 
 def test_every_event_repeats_terms_of_payment() -> None:
-    """Projections read events only."""
+    """Projections read only events, so each event needs the payment's terms."""
     for command in (
         process(at=NOON + timedelta(microseconds=1)),
         process(amount=LARGE, features=UNKNOWN),

@@ -36,7 +36,7 @@ from tests.support.scenario import given
 from tests.unit.domain.test_states_and_commands import COMMANDS, HISTORIES
 
 README: Final = (Path(payments.domain.__path__[0]) / "README.md").read_text()
-# The history of each row.
+# The history that leads to the state of each row, by its name in HISTORIES.
 STATES: Final = {
     "(new)": "nothing",
     "initiated": "initiated",
@@ -54,7 +54,7 @@ STANDINGS: Final = {
     "first approved": "first approved",
 }
 DISPUTES: Final = {"unknown": "completed", "open": "disputed", "lost": "dispute lost"}
-# The README's names of the events that change the standing of a review, or nothing.
+# The README's names for the outcomes of events that leave the payment's status as it is.
 STANDING_AFTER: Final = {
     "ReviewClaimed": "claimed",
     "ReviewReleased": "free",
@@ -81,7 +81,7 @@ REASONS: Final[dict[str, type[StrEnum]]] = {
 
 
 def table(heading: str) -> tuple[list[str], list[list[str]]]:
-    """Return the other headings and the rows of the table whose first column has this heading."""
+    """Find a table by its first column's heading. Return the other headings and the rows."""
     found = re.search(rf"^\| {heading} \|(.*)\|\n\|[-|]+\|\n((?:\|.*\|\n)+)", README, re.MULTILINE)
     assert found, heading
     columns = [column.strip() for column in found[1].split("|")]
@@ -91,7 +91,7 @@ def table(heading: str) -> tuple[list[str], list[list[str]]]:
 
 
 def cells(heading: str) -> list[tuple[str, str, str]]:
-    """Return row, column and cell for each name in the head of a row and of a column."""
+    """Return (row, column, cell). Heads with several names give one result for each name."""
     columns, rows = table(heading)
     return [
         (row, column, cell)
@@ -107,7 +107,7 @@ def codes(cell: str) -> list[str]:
 
 
 def outcome(history: str, command: str, **changes: Any) -> str:
-    """Return the code of the refusal, or in bold the status or standing after the command."""
+    """Return the refusal's code, or the new status or standing in bold."""
     when = given(*HISTORIES[history]).when(COMMANDS[command](**changes))
     if isinstance(when.outcome, Exception):
         return "not found" if when.outcome.code == "payment_not_found" else when.outcome.code
@@ -166,7 +166,7 @@ def test_table_of_permissions_has_every_command() -> None:
     kinds |= {*ClaimReview.__subclasses__(), *get_args(AnySecondReviewCommand), RevealCustomer}
     assert {codes(name)[0] for name, *_ in rows} == {kind.name for kind in kinds}
     named = {each for *_, permission in rows for each in codes(permission)}
-    assert named == set(permissions.NAMES) - {permissions.SEE_POLICIES}  # no command
+    assert named == set(permissions.NAMES) - {permissions.SEE_POLICIES}  # which no command needs
 
 
 def test_table_of_reasons_matches_enumerations() -> None:

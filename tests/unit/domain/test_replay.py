@@ -31,7 +31,7 @@ FINISHED: Final = {Status.COMPLETED, Status.FAILED, Status.REJECTED}
 times: Final = st.integers(0, 10**12).map(lambda us: NOON + timedelta(microseconds=us))
 notes: Final = st.none() | st.builds(NoteRef, st.uuids(), st.just("ab" * 32))
 reviewers: Final = st.integers(1, 9).map(lambda number: f"staff:{number}")
-# Few values, so commands often match the history. They lie around the limits and at the ends.
+# Few values, so that commands often match the history. They lie at limits and extremes.
 amounts: Final = st.builds(
     Money,
     st.sampled_from([1, 1_000_01, 10_000_00, 10_000_01, 25_000_01, MAX_MINOR]),
@@ -121,7 +121,7 @@ def test_replay_accepts_every_prefix(sequence: list[PaymentCommand]) -> None:
 @examples
 @given(sequences, st.integers(0, 20))
 def test_replay_from_snapshot_equals_full_replay(sequence: list[PaymentCommand], cut: int) -> None:
-    """Through JSON, as snapshots are stored: a lost field would change later decisions."""
+    """Snapshots are stored as JSON. A field that gets lost there would change later decisions."""
     history, _ = carry_out(sequence)
     whole = replay.fold(PAYMENT_AGGREGATE, PAYMENT, history)
     snapshot = replay.fold(PAYMENT_AGGREGATE, PAYMENT, history[:cut])

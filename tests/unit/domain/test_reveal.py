@@ -1,4 +1,4 @@
-"""Reveals: what is refused, what is recorded, and the stored event."""
+"""Reveals: which are refused, what is recorded, and how the event is stored."""
 
 import json
 from typing import Final

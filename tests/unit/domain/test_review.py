@@ -130,7 +130,7 @@ def test_decision_on_missing_payment_is_refused(command: Decision) -> None:
 def test_decision_on_payment_of_other_client_looks_like_missing(
     decide: Callable[..., Decision],
 ) -> None:
-    """The error equals that of a missing payment: the caller must not learn that it exists."""
+    """A missing payment gives the same error, so the caller does not learn that this one exists."""
     foreign = given(*WAITING).when(decide(client_id=OTHER_CLIENT)).then_refused(PaymentNotFound)
     missing = given().when(decide(client_id=OTHER_CLIENT)).then_refused(PaymentNotFound)
     assert str(foreign) == str(missing)

@@ -1,4 +1,4 @@
-"""What events say about the work of reviewers, so that sums need no other event."""
+"""Events repeat all facts about reviewers' work that sums need, so sums read no other events."""
 
 from datetime import timedelta
 from typing import Final
@@ -160,7 +160,7 @@ def test_dispute_lost_as_fraud_is_a_finding() -> None:
 
 
 def test_later_notice_can_withdraw_the_finding() -> None:
-    """The reason of a dispute can be corrected, and the sums follow."""
+    """A notice can correct the dispute's reason, and the sums follow."""
     closed = given(*APPROVED).when(LOST).outcome
     assert isinstance(closed, tuple)
     notice = update_dispute(amount=LARGE, reason=DisputeReason.PRODUCT_NOT_RECEIVED)

@@ -223,7 +223,7 @@ VELOCITY: Final = Velocity(count_1h=3, volume_1h=300_00, count_24h=9, volume_24h
         (InList(STOLEN), {"lists": ()}, False),
         (InList(STOLEN), {"lists": (ListMatch(ListName("stolen-2"), 7),)}, False),
         (InList(STOLEN), {"lists": (ListMatch(STOLEN, 7),)}, True),
-        # This payment counts too: it is the fourth of the hour and the tenth of the day.
+        # The new payment counts too, as the fourth of the hour and the tenth of the day.
         (PaymentsOver(Window.HOUR, count=3), {"velocity": VELOCITY}, True),
         (PaymentsOver(Window.HOUR, count=4), {"velocity": VELOCITY}, False),
         (PaymentsOver(Window.DAY, count=9), {"velocity": VELOCITY}, True),
@@ -282,7 +282,7 @@ def test_high_risk_is_reviewed_or_blocked_by_amount(points: int, minor: int, out
             1_000_01,
             Method.CREDIT_CARD,
             False,
-        ),  # the condition that does not hold is not a measure
+        ),  # the failing condition has no limit to be near
     ],
 )
 def test_near_miss_is_rule_missing_by_one_number(
@@ -334,7 +334,7 @@ def test_assessment_has_all_data_of_its_explanation(
 def test_default_policy_matches_its_description(
     known: RiskFeatures, amount: Money, method: Method
 ) -> None:
-    """The rules again, independently of the conditions."""
+    """The test states the rules again, without using conditions."""
     limits = DEFAULT_POLICY.document.review_over
     unknown_currency = amount.currency not in limits
     large_first_card = (
@@ -343,7 +343,7 @@ def test_default_policy_matches_its_description(
         and not unknown_currency
         and amount.minor > limits[amount.currency]
     )
-    # A tenth of the review limits.
+    # This rule applies above a tenth of the review limit.
     stale = (
         known.age_ms > 5_000
         and not unknown_currency

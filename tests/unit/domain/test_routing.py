@@ -281,7 +281,7 @@ def test_end_of_review_removes_snooze_and_assignment(ending: Any) -> None:
 
 
 def test_first_approval_removes_the_assignment() -> None:
-    """The first approver could otherwise keep the second one away."""
+    """An assignment to the first approver would keep the second approver away."""
     history = (*FOUR_EYES, assigned(amount=HUGE, to=REVIEWER))
     payment = given(*history).when(approve()).then(first_approved())
     assert payment.assigned_to is None

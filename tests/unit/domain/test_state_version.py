@@ -1,7 +1,8 @@
 """STATE_VERSION must change with `evolve` and the state's fields, to invalidate older snapshots.
 
-If this fails, increase `STATE_VERSION` in payments/domain/payment/state.py, or in payments/domain/lists.py
-for lists, and add the digest here. Keep the number only if the change gives the same state for every history.
+If this fails, increase `STATE_VERSION` and add the digest here. The version is in
+payments/domain/payment/state.py or, for lists, in payments/domain/lists.py. Keep the number only
+if every history still gives the same state.
 """
 
 import ast
@@ -50,7 +51,7 @@ def test_state_version_of_lists_matches_digest_of_evolve_and_state() -> None:
 
 
 def test_digest_depends_on_code_but_not_on_layout() -> None:
-    """The digest covers the functions that evolve calls, but not docstrings, comments and layout."""
+    """The digest covers the functions that evolve calls, but no docstrings, comments or layout."""
 
     def evolve_more(*arguments: Any) -> Payment:
         """Another docstring."""
@@ -75,7 +76,7 @@ def digest(
     upcasts: Upcasts = UPCASTS,
     state_class: type = Payment,
 ) -> str:
-    """Return a digest of `function`, the functions of the domain that it calls, and the state's fields."""
+    """Return a digest of the state's fields, `function` and the domain functions that it calls."""
     reached = sorted(_reached(function).items())
     code = [_code(function), *(_code(each) for _, each in reached)]
     code += [_code(upcast) for _, upcast in sorted(upcasts.items())]  # upcasts change the state too

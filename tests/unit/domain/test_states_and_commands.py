@@ -126,7 +126,7 @@ REVIEWED: Final = (IDLE,) * 9  # eight commands of reviewers, and the expiry
 UNDISPUTED: Final = ("NotDisputable",) * 4
 NOTED: Final = ("PaymentNoteAdded",)
 FINISHED: Final = (DONE, *REVIEWED, DONE, KEPT, *UNDISPUTED, NOTED)
-# A notice without the notice of the opening reveals the dispute.
+# If the opening has not arrived, an update or a close opens the dispute too.
 REVEALED: Final = (
     ("PaymentDisputed",),
     ("PaymentDisputed", "PaymentDisputeUpdated"),
@@ -230,7 +230,7 @@ def test_command_of_other_client_is_not_found_in_any_state(state: str, command: 
 
 
 def test_table_has_every_status_and_command() -> None:
-    """A new status or command fails here until the table has its row or column."""
+    """This test fails for a new status or command until the table has its row or column."""
     replayed = [replay.fold(PAYMENT_AGGREGATE, PAYMENT, history) for history in HISTORIES.values()]
     assert {payment.status for payment in replayed if payment} == set(Status)
     assert {type(build()) for build in COMMANDS.values()} == set(get_args(PaymentCommand))

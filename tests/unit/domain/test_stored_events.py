@@ -1,7 +1,7 @@
 """Stored events: databases contain these documents, so they must stay readable permanently.
 
-If a test fails here, your change would break every log. Rename the field back, or give the event its next
-schema version and an upcast. Never change a sample.
+If a test fails here, your change would break every log. Rename the field back, or give the event
+its next schema version and an upcast. Never change a sample.
 """
 
 import json

@@ -1,6 +1,7 @@
 """A field that a client submits reaches the digests, the first event and the state.
 
-If you add a field to ProcessPayment, add it here: to `CHOSEN` if the client chooses it, else to `DERIVED`.
+If you add a field to ProcessPayment, add it here: to `CHOSEN` if the client chooses it, or else
+to `DERIVED`.
 """
 
 from typing import Any, Final
@@ -24,7 +25,7 @@ COMMAND: Final = process(
     card=Card(fingerprint="ab" * 16, brand=Brand.VISA, last4="4242"),
     signals=Signals(ip_address="cd" * 16),
 )
-# Another value of each field that the client chooses.
+# A second value for each field that the client chooses.
 CHOSEN: Final[dict[str, Any]] = {
     "customer_id": OTHER_CLIENT,
     "amount": usd(100_01),
@@ -33,7 +34,7 @@ CHOSEN: Final[dict[str, Any]] = {
     "card": Card(fingerprint="ab" * 16, brand=Brand.VISA, last4="4343"),
     "signals": Signals(ip_address="ef" * 16),
 }
-# The use case sets these. The client chooses only the country of the features.
+# The use case sets these fields. Of the features, the client chooses only the country.
 DERIVED: Final = {"payment_id", "client_id", "at", "features", "policy", "policy_author"}
 # No decision and no screen needs these, so the state does not have them.
 ONLY_IN_EVENT: Final = {"signals"}

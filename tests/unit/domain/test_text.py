@@ -1,4 +1,4 @@
-"""Texts: which are stored, in which form, and which are refused."""
+"""Which texts are stored in which form, and which texts are refused."""
 
 import re
 from typing import Final
@@ -37,13 +37,13 @@ REFUSED: Final = [
     ("a\ufdd0", "U+FDD0 at position 2"),
     ("a\U0002ffff", "U+2FFFF at position 2"),
     ("hidden \U000e0061", "U+E0061 TAG LATIN SMALL LETTER A at position 8"),
-    ("a\U000e0fff", "U+E0FFF at position 2"),  # reserved to be invisible
+    ("a\U000e0fff", "U+E0FFF at position 2"),  # reserved for invisible characters
 ]
 
 
 @pytest.mark.parametrize(("text", "named"), REFUSED)
 def test_refusal_names_character_and_position(text: str, named: str) -> None:
-    """jsonb also refuses NUL and lone surrogates. U+001F could make two keyed digests equal."""
+    """jsonb would refuse NUL and lone surrogates. U+001F could make two keyed digests equal."""
     for check in (checked_text, checked_identifier):
         with pytest.raises(TextError, match=re.escape(named)) as caught:
             check(text, max_length=200)
@@ -74,7 +74,7 @@ NORMAL: Final = {
     "株式会社 ｶﾌﾞ": ("株式会社 ｶﾌﾞ",) * 3,
     "O'Brien; DROP TABLE--": ("O'Brien; DROP TABLE--",) * 3,
     "\U0001f9ff\U0001faff\U0001fbff": ("\U0001f9ff\U0001faff\U0001fbff",)
-    * 3,  # some are from a newer Unicode
+    * 3,  # some need a newer Unicode version
 }
 
 

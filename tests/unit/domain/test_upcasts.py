@@ -1,4 +1,4 @@
-"""Upcasts: an event whose struct has changed twice is read from any stored version.
+"""With upcasts, an event whose struct has changed twice is read from any stored version.
 
 No event of the service has a second version yet, so these tests define one.
 """
@@ -21,7 +21,7 @@ from tests.support.examples import CLIENT, CUSTOMER, NOON, SMALL
 
 
 class Submitted(PaymentInitiated, frozen=True, kw_only=True):
-    """PaymentInitiated, if version 2 had renamed `reference`, and version 3 had added an entrance."""
+    """PaymentInitiated as if version 2 had renamed `reference` and version 3 added an entrance."""
 
     schema_version: ClassVar[int] = 3
 
@@ -66,7 +66,7 @@ def test_every_stored_version_is_read_as_current_event(stored: int, data: str) -
 
 
 def test_current_version_is_not_upcast() -> None:
-    """Decoding the current version is one C function, with or without upcasts."""
+    """Even with upcasts, a single C function decodes the current version."""
     for decoder in (
         DECODERS["payment.initiated", 3],
         PAYMENT_AGGREGATE._decoders["payment.initiated", 1],

@@ -101,7 +101,7 @@ def european_iban(random: Random) -> str:
 
 
 def with_check_digit(number: str) -> str:
-    """Return the number with its check digit by Luhn."""
+    """Return the number with its Luhn check digit appended."""
     total = sum(
         sum(divmod(int(digit) * (2 - place % 2), 10))
         for place, digit in enumerate(reversed(number))

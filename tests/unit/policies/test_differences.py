@@ -1,4 +1,4 @@
-"""The differences between two policies, in words and amounts."""
+"""Differences between two policies are described in words and amounts."""
 
 from typing import Any, Final, get_args
 

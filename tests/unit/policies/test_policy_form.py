@@ -1,4 +1,4 @@
-"""The form of a policy: from a document to texts and back, without a browser."""
+"""The policy form turns a document into texts and back. These tests use no browser."""
 
 from typing import Any, Final, get_args
 
@@ -36,7 +36,7 @@ def sent(draft: Draft) -> dict[str, str]:
 
 
 def draft(**fields: str) -> Draft:
-    """Return the draft of the built-in policy with these texts in the form."""
+    """Return a draft of the built-in policy in whose form these texts were typed."""
     names = {name.replace("__", "-"): text for name, text in fields.items()}
     return drafts.read(sent(drafts.draft_of(DEFAULT_POLICY.document)) | names)
 

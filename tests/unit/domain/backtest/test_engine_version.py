@@ -1,4 +1,4 @@
-"""A change that can change results needs a new ENGINE_VERSION, because it changes every digest."""
+"""A change that may change results needs a new ENGINE_VERSION, which is part of every digest."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from payments.domain.backtest.question import ENGINE_VERSION, Mode
 from payments.domain.backtest.result import result_of
 from tests.support.backtesting import question, random_cases, tally_of
 
-# The beginning of the digest of these random payments, by version.
+# The beginning of the result's digest for these random payments, by version.
 DIGESTS: Final = {1: "3a5a1e509d4076ed", 2: "af9f81ff6266316a"}
 
 

@@ -1,4 +1,4 @@
-"""Evaluating a payment by the candidate, the baseline and its own policy."""
+"""Evaluating a payment under the candidate, the baseline and its own policy."""
 
 from typing import Any, Final
 
@@ -147,7 +147,7 @@ def test_blocked_and_flagged_payments_have_their_recorded_outcome() -> None:
         (CustomerBlocked(), {"blocked": None, "velocity": None}, Fact.BLOCKED),
         (PaymentsOver(Window.HOUR, 1), {"velocity": None}, Fact.VELOCITY),
         (VolumeOver(Window.DAY, {"USD": 1}), {"velocity": None}, Fact.VELOCITY),
-        # Code that stored velocity left out False.
+        # Code that stored the velocity omitted fields with the value False.
         (NewCustomer(), {"new_customer": None}, None),
         (CustomerBlocked(), {"blocked": None}, None),
         # The client did not send the country.
@@ -216,7 +216,7 @@ def test_country_of_an_import_is_unknown_and_that_of_a_scored_payment_is_recorde
 def test_import_is_not_evaluable_if_what_a_list_holds_is_unknown(
     item: Item | None, lacking: dict[str, Any], fact: Fact | None
 ) -> None:
-    """A list without type does not exist. Nothing is unknown of a payment that was scored."""
+    """A list without a type does not exist. For a scored payment, nothing is unknown."""
     known = {"card": CARD, "reference": "ORD-7"} | lacking
     imported, scored = (
         case(

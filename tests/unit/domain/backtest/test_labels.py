@@ -1,4 +1,4 @@
-"""The label of a payment, by the table in the package's README."""
+"""The label of a payment follows the table in the package's README."""
 
 from datetime import UTC, timedelta
 from itertools import pairwise
@@ -98,7 +98,7 @@ ROWS: Final[dict[str, tuple[Label, tuple[AnyPaymentEvent, ...]]]] = {
 }
 
 
-# The labels that may follow each at the same time, besides itself. All others are final.
+# The other labels that later events may give a payment, by label. Labels not listed are final.
 LATER_LABELS: Final[dict[Label, set[Label]]] = {
     Label.GOOD: {Label.DISPUTE_OPEN, Label.DISPUTED, Label.FRAUD},
     Label.DISPUTE_OPEN: {Label.GOOD, Label.DISPUTED, Label.FRAUD},

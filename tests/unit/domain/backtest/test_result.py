@@ -1,4 +1,4 @@
-"""The numbers of a result that are computed from the tally."""
+"""The numbers that a result derives from its tally."""
 
 from datetime import timedelta
 from typing import Final
@@ -42,7 +42,7 @@ def test_workload_follows_from_arrivals_per_hour_and_decision_time() -> None:
 
     result = result_of(tally)
 
-    # 5 of 100 hours had 20, the next ones 10. Each review takes two decisions of six minutes.
+    # Five of 100 hours had 20 reviews, five had ten. A review takes two decisions of six minutes.
     assert waiting == 5 * 20 + 5 * 10 + 45
     assert result.candidate == Workload(
         payments=195,

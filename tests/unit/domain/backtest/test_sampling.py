@@ -67,7 +67,7 @@ def test_sample_has_the_same_payments_in_any_order_and_others_for_another_seed()
 
 
 def test_share_is_the_wilson_interval() -> None:
-    # R: prop.test(5, 50, correct = FALSE) returns 0.0434757 and 0.2136024. The bounds are rounded outward.
+    # R's prop.test(5, 50, correct = FALSE) returns 0.0434757 and 0.2136024. Ours round outward.
     assert share(5, 50) == Share(ppm=100_000, low_ppm=43_475, high_ppm=213_603)
     assert share(0, 0) == Share(ppm=0, low_ppm=0, high_ppm=WHOLE)
 

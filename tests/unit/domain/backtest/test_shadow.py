@@ -1,4 +1,4 @@
-"""The days of a shadow depend on the events that scored payments, and on nothing else."""
+"""A shadow's figures per day depend only on the events that scored payments."""
 
 from datetime import date
 from random import Random
@@ -23,7 +23,7 @@ Log = list[tuple[UUID, int, AnyPaymentEvent]]
 
 
 def log_of(seed: int, payments: int) -> Log:
-    """Return the events of random payments of eight days, interleaved: their decisions follow later."""
+    """Return the events of random payments in eight days. The payments' events are interleaved."""
     random = Random(seed)
     placed = [
         (random.random() + version, payment_id, replace(event, at=NOON + (event.at - NOON) / 50))

@@ -1,4 +1,4 @@
-"""The sentences of a result."""
+"""The sentences that summarize a result."""
 
 from msgspec.structs import replace
 
