@@ -1,4 +1,4 @@
-"""The servers of the run, and servers for the tests that break them."""
+"""The servers that all tests of a run share, and servers that a test may break."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ from config.stack.postgres import Postgres
 from config.stack.valkey import Valkey
 from tests.support import clusters, servers
 
-# The tests must not end the processes of a `make run` in this checkout.
+# Without their own mark, the tests would end the processes of a `make run` in this checkout.
 processes.mark_as("tests")
-# Django takes the event loop of Playwright for asynchronous code.
+# Playwright runs an event loop, so Django would refuse synchronous database access.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-# An example takes longer than usual while another process has the processor.
+# An example of hypothesis may take longer than usual while other processes use the CPU.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
@@ -51,13 +51,13 @@ def django_db_setup(django_db_setup: None) -> None:
 
 @pytest.fixture
 def long(pytestconfig: pytest.Config) -> bool:
-    """Return whether tests may take minutes."""
+    """Return whether `--long` was given, which lets tests take minutes."""
     return bool(pytestconfig.getoption("--long"))
 
 
 @pytest.fixture(autouse=True)
 def _empty_valkey(request: pytest.FixtureRequest) -> None:
-    """Remove the wake-ups and rate limits of the test before."""
+    """Remove the wake-ups and rate limits that the previous test left."""
     if {"db", "transactional_db", "live_server"} & set(request.fixturenames):
         import redis
         from django.conf import settings
@@ -68,13 +68,13 @@ def _empty_valkey(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    """Run a cluster to kill, freeze and restart, with the service's tables and with fsync."""
+    """Run a cluster with the service's tables and fsync, which the test may kill and restart."""
     with clusters.cluster() as server:
         yield server
 
 
 @pytest.fixture
 def own_valkey() -> Iterator[Valkey]:
-    """Run a Valkey to kill, freeze and restart."""
+    """Run a Valkey that the test may kill, freeze and restart."""
     with clusters.valkey() as server:
         yield server

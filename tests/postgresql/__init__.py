@@ -1,1 +1,1 @@
-"""The service's database backend for tests that commit. It can empty the append-only log."""
+"""A variant of the service's database backend that can empty the append-only log after tests."""

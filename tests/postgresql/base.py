@@ -27,9 +27,9 @@ class DatabaseOperations(operations.DatabaseOperations):
         reset_sequences: bool = False,
         allow_cascade: bool = False,
     ) -> list[str]:
-        # In this role only triggers for replicas run, not those of the log and of foreign keys.
-        # A flush is one transaction, here with one round trip. DELETE is faster than TRUNCATE for
-        # the few rows of a test.
+        # In this role, only triggers for replicas run. Those of the log and of foreign keys do not.
+        # A flush is one transaction and, as a single string, one round trip.
+        # For the few rows of a test, DELETE is faster than TRUNCATE.
         emptied = [self.quote_name(each) for each in tables if each not in _PART_OF_THE_SCHEMA]
         return [
             "SET LOCAL session_replication_role = replica;"

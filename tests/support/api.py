@@ -24,16 +24,16 @@ BODY: Final[dict[str, Any]] = {
     "method": "credit_card",
     "customer_id": "customer-123",
 }
-# It waits for review: a large amount by card from a new customer.
+# Waits for review, because it is a large card payment of a new customer.
 RISKY: Final = BODY | {"amount": 15_000_00, "currency": "USD", "reference": "order-981"}
-# Two reviewers have to approve it.
+# Needs the approval of two reviewers.
 FOUR_EYES: Final = RISKY | {"amount": 22_000_00}
-# What a key with a scope of policies needs of its member of staff.
+# The permissions that a staff member needs for a key with a policy scope.
 _TESTING: Final = ("see_policies", "view_backtest", "run_backtest")
 
 
 class ApiClient:
-    """A merchant with one API key. The user `staff`, whose id is `staff_id`, decides with it."""
+    """A merchant with an API key. Decisions with the key are those of the user `staff`."""
 
     def __init__(
         self,
@@ -64,11 +64,11 @@ class ApiClient:
         return self.send("GET", path, b"", **headers)
 
     def submit(self, key: str | None = None, **changes: Any) -> HttpResponse:
-        """Submit BODY with `changes`, under a new key unless one is given."""
+        """Submit BODY with `changes`, with a new idempotency key unless `key` is given."""
         return self.post(PAYMENTS, BODY | changes, key=key)
 
     def post(self, path: str, body: Any, key: str | None = None, **headers: str) -> HttpResponse:
-        """Send a command with the headers that it needs. It applies to any version of the payment."""
+        """Send a command with the required headers. It applies to any version of the payment."""
         headers = {"Idempotency-Key": key or str(uuid4()), "If-Match": "*"} | headers
         return self.send("POST", path, json.dumps(body).encode(), **headers)
 

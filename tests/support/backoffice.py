@@ -1,4 +1,4 @@
-"""Users of the back office with their roles, and the text of its pages."""
+"""Back-office users with roles, and the text of back-office pages."""
 
 import re
 from typing import Any
@@ -25,6 +25,6 @@ def text(answer: Any) -> str:
 
 
 def reveal(person: Browser, customer_id: UUID, **changes: str) -> Any:
-    """Send the form that reveals the data of the customer, with `changes`."""
+    """Send the form that reveals the customer's personal data, with `changes` to its fields."""
     form = {"key": str(uuid4()), "purpose": "call_with_customer", "note": ""}
     return person.post(reverse("admin:customer_reveal", args=[customer_id]), form | changes)

@@ -33,7 +33,7 @@ LARGE_OVER_5_000: Final = Rule(
     reason="large", points=30, when=(AmountOver({"USD": 5_000_00, "JPY": 500_000}),)
 )
 ABROAD: Final = Rule(reason="abroad", points=45, when=(CountryIn(("KP", "US")),))
-# Differs from the built-in policy in every outcome.
+# A policy that differs from the built-in one in every outcome.
 STRICTER: Final = RiskPolicy.of(
     replace(
         DEFAULT_POLICY.document,
@@ -51,7 +51,7 @@ END: Final = examples.NOON + timedelta(days=400)
 
 
 def question(**changes: Any) -> Question:
-    """Return a question about STRICTER over everything."""
+    """Return a question that tests STRICTER over the whole log."""
     return Question(**{"candidate": STRICTER, "since": 1, "upto": 10**9, "at": END, **changes})
 
 
@@ -69,13 +69,13 @@ def tally_of(
 
 
 def random_cases(seed: int, count: int) -> list[Case]:
-    """Return payments of a year, most of which passed."""
+    """Return payments of one year. Most of them passed without review."""
     random = Random(seed)
     return [_random_case(random, place) for place in range(1, count + 1)]
 
 
 def random_payments(seed: int, count: int) -> list[tuple[UUID, list[AnyPaymentEvent]]]:
-    """Return the events of such payments by id."""
+    """Return the ids of random payments of one year, each with its events."""
     random = Random(seed)
     return [_random_payment(random) for _ in range(count)]
 

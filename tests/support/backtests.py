@@ -23,7 +23,7 @@ from readmodels.backtests.requests import Request
 from tests.support.api import project
 from tests.support.examples import NOON, OPERATOR
 
-# Reviews all payments of the histories below.
+# A policy with these limits reviews all payments of the histories below.
 _LIMITS: Final = dict.fromkeys(DEFAULT_POLICY.document.review_over, 1_000)
 _OVER_10: Final = Rule(
     reason="over_10", points=10, when=(AmountOver(_LIMITS),), then=Verdict.REVIEW
@@ -40,7 +40,7 @@ def client_id() -> UUID:
 def submit(
     customer: str, *, minor: int = 15_000_00, at: datetime = NOON, key: str | None = None
 ) -> UUID:
-    """Submit a card payment as the API does, by features that cover the whole log."""
+    """Submit a card payment as the API does. Its risk features cover the whole log."""
     project()
     client = client_id()
     outcome = submission.submit(
@@ -61,7 +61,7 @@ def submit_many(
 ) -> None:
     """Append payments of a few customers, minutes apart, in one statement.
 
-    Those that are not scored are like imported ones.
+    Without `scored`, they are like imported payments.
     """
     client = client_id()
     commands = [
@@ -91,12 +91,12 @@ def _features(number: int) -> RiskFeatures:
 
 
 def amount_of(number: int) -> int:
-    """Return an amount that waits for review if the payment is one of the first two."""
+    """Return the payment's amount in cents. Only the first two payments wait for review."""
     return (9_000_00 if number > 1 else 15_000_00) + number
 
 
 def ask(policy: RiskPolicy = STRICT, *, mode: Mode = Mode.RECORDED, **changes: Any) -> Backtest:
-    """Store a backtest that no worker of the service runs."""
+    """Store a backtest for `work_on`. No worker of the service picks it up."""
     asked = Request(candidate=policy, mode=mode, **changes)
     return requests.request(asked, by=OPERATOR, at=NOON, in_background=False)
 

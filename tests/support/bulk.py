@@ -1,4 +1,4 @@
-"""Bulk actions of the review queue without a browser: preview, confirm, and the outcome of each payment."""
+"""Bulk actions of the review queue without a browser: previews, confirmations, outcomes."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -41,7 +41,7 @@ def taken(shown: Any) -> list[str]:
 
 
 def left_out(shown: Any) -> dict[str, str]:
-    """Return why each payment is left out of a preview."""
+    """Return the payments that a preview leaves out, with the reasons."""
     return {str(each.payment.payment_id): each.obstacle for each in shown.context["left"]}
 
 
@@ -50,7 +50,7 @@ def done(shown: Any) -> list[str]:
 
 
 def missing(shown: Any) -> dict[str, str]:
-    """Return why each payment of an outcome was not done."""
+    """Return the payments for which a bulk action was not done, with the reasons."""
     return {str(each.payment_id): each.text for each in shown.context["missing"]}
 
 

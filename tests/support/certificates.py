@@ -1,4 +1,4 @@
-"""Certificates for TLS servers of tests, with an authority of the test's own."""
+"""Certificates for TLS servers in tests, issued by the test's own authority."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ _DAY = timedelta(days=1)
 
 
 class Authority:
-    """An authority whose certificate is the file `path`."""
+    """A certificate authority. The file `path` has its own certificate."""
 
     def __init__(self, folder: Path, name: str = "Test authority") -> None:
         self._folder = folder
@@ -26,7 +26,7 @@ class Authority:
         self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def server(self, host: str, *, age: timedelta = _DAY) -> ssl.SSLContext:
-        """Return the context of a server for a host. Certificates are valid for ten days."""
+        """Return a TLS context for a host, with a certificate issued `age` ago for ten days."""
         return self._context(host, self._name, self._key, age)
 
     def self_signed(self, host: str) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""PostgreSQL clusters that a test may break. They are copies of one that is prepared once per run."""
+"""PostgreSQL clusters that a test may break. They copy one that is prepared once per run."""
 
 import fcntl
 import os
@@ -47,7 +47,7 @@ def valkey(*, durable: bool = True) -> Iterator[Valkey]:
 def cluster(
     *, durable: bool = True, programs: Path | None = None, prepared: bool = True
 ) -> Iterator[Postgres]:
-    """Run a cluster. `prepared`: it has the template's database and role."""
+    """Run a cluster. With `prepared`, it has the template's database and role."""
     folder = servers.own_folder()
     server = Postgres(folder, folder, durable=durable, programs=programs)
     if prepared:
@@ -58,7 +58,7 @@ def cluster(
 
 
 def template(programs: Path | None = None) -> Template:
-    """Return the template for these programs of PostgreSQL. The first caller of the run makes it."""
+    """Return the template for these PostgreSQL programs. The run's first caller makes it."""
     folder = servers.run_folder() / "template"
     folder.mkdir(exist_ok=True)
     processes.give(folder)

@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def at_once(count: int, work: Callable[[int], T]) -> list[T]:
-    """Call `work` with 0, 1, ... in `count` threads that start together. Return the results in order.
+    """Call `work` with 0, 1, ... in `count` threads that start together. Return the results.
 
-    Raises the exception of the first call that failed.
+    The results are in the order of the numbers. Raises the exception of the first failed call.
     """
     start = threading.Barrier(count)
 
@@ -40,7 +40,7 @@ def session(**options: Any) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
 
 
 def until_blocked() -> None:
-    """Return when a transaction waits for the end of another one, at the latest after a second."""
+    """Wait until a transaction waits for another one, but for a second at most."""
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
     with session() as looking:
         for _ in range(100):

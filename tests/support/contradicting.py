@@ -1,4 +1,4 @@
-"""Contradicting the log, and checking that all parts of the service report it until it is repaired."""
+"""Contradict the log, and check that all parts of the service report it until it is repaired."""
 
 from collections.abc import Callable
 from io import StringIO

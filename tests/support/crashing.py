@@ -1,7 +1,7 @@
 """Crashes at a chosen round trip to the database, to cover every phase of a batch.
 
-As a program: kill a child at each round trip of a batch in turn, and compare the read models with
-the log each time.
+As a program, this module kills a child at each round trip of a batch in turn. After each kill, it
+compares the read models with the log.
 """
 
 import os
@@ -18,7 +18,7 @@ import psycopg
 
 @contextmanager
 def at_round_trip(number: int, action: Callable[[], object]) -> Iterator[None]:
-    """Call `action` when psycopg is about to wait for the server for the `number`th time, counted from 1."""
+    """Call `action` just before psycopg waits for the server for the `number`th time (from 1)."""
     wait = psycopg.Connection.wait
     waits = count(1)
 
@@ -70,9 +70,9 @@ def main(name: str) -> None:
 
 
 def _append(undecided: UUID | None) -> UUID:
-    """Begin a payment and complete the one before: one row is inserted and one is changed.
+    """Begin a payment and complete the previous one, so that a row is inserted and one is changed.
 
-    Each has a second review.
+    Each payment has a second review.
     """
     from payments.aggregates import PAYMENT_AGGREGATE, SECOND_REVIEW_AGGREGATE
     from payments.events import store

@@ -16,9 +16,9 @@ _VARIANTS: Final = 3
 
 
 def crawl(person: Browser, *starts: str) -> dict[str, str]:
-    """Return the content of each page that links lead to, by address. No link may be refused.
+    """Return the content of each page that links lead to, by URL. No link may be refused.
 
-    Of addresses that differ only by the values of parameters, one is read, and of each path three variants.
+    URLs that differ only in parameter values are read once. A path is read three times at most.
     """
     waiting, seen, found = list(starts), set[object](), dict[str, str]()
     variants = Counter[str]()
@@ -35,9 +35,9 @@ def crawl(person: Browser, *starts: str) -> dict[str, str]:
         answer = person.get(parts.geturl(), follow=True)
         content = b"".join(answer) if answer.streaming else answer.content
         html = content.decode(errors="replace")
-        # Of a redirect, the page at its end is what the person sees.
+        # After a redirect, this is the page at its end, which is what the person sees.
         found[address] = html
-        # A page offers only what the person may use. Its first addresses are not links.
+        # A page must link only to what the person may use. The start URLs are no links.
         assert answer.status_code != HTTPStatus.FORBIDDEN or address in starts, address
         assert len(found) < _MOST, "the crawl does not end"
         if answer.status_code == 200:

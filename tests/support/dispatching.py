@@ -12,6 +12,6 @@ MERCHANT = actors.client(CLIENT)
 
 
 def submit(key: str, **changes: Any) -> Outcome:
-    """Process the payment whose id is derived from `key`, as the client."""
+    """Process a payment as the client. Its id is derived from `key`."""
     command = process(payment_id=idempotency.payment_id(CLIENT, key), **changes)
     return dispatch(command, CommandContext(actor=MERCHANT, key=key))

@@ -30,7 +30,7 @@ def note(payment_id: UUID, *notices: AnyDisputeCommand, client: UUID = CLIENT) -
 
 
 def day(number: int) -> str:
-    """Return a time so many days after the beginning of the dispute, which is in the past."""
+    """Return the time `number` days after the dispute began. The time is in the past."""
     return f"{timezone.now().date() - timedelta(days=60) + timedelta(days=number)}T09:00:00Z"
 
 

@@ -1,4 +1,4 @@
-"""Endpoints on the loopback interface that answer as a test wants, well or badly, over real sockets."""
+"""Endpoints on loopback sockets that answer as a test wants, well or badly."""
 
 import socket
 import ssl
@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from threading import Lock, Thread
 from typing import Final
 
-# Handles one connection. Returning closes it.
+# A function that handles one connection, which is closed when the function returns.
 Serve = Callable[["Visit"], object]
 
 OK: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -22,7 +22,7 @@ class Visit:
         self._input = connection.makefile("rb")
 
     def read(self) -> bytes:
-        """Return the next request, or nothing after the last one."""
+        """Return the next request, or b"" after the last one."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             if not (line := self._input.readline()):
@@ -75,7 +75,7 @@ def endpoint(serve: Serve, *, tls: ssl.SSLContext | None = None) -> Iterator[End
     threads: list[Thread] = []
 
     def handle(accepted: socket.socket) -> None:
-        # The sender ends connections at its deadline, and refuses certificates.
+        # The sender may end the connection at its deadline or refuse the certificate.
         with suppress(OSError):
             connection = accepted
             if tls is not None:
@@ -106,7 +106,7 @@ def endpoint(serve: Serve, *, tls: ssl.SSLContext | None = None) -> Iterator[End
     try:
         yield found
     finally:
-        # Connections are accepted in their order, so all earlier ones have been counted.
+        # Connections are accepted in order, so after this one all earlier ones are counted.
         last.connect(("127.0.0.1", found.port))
         accepting.join()
         last.close()
@@ -119,7 +119,7 @@ def endpoint(serve: Serve, *, tls: ssl.SSLContext | None = None) -> Iterator[End
 
 
 def answering(*answers: bytes) -> Serve:
-    """Return an endpoint that answers each request of a connection in turn; the last answer repeats."""
+    """Return an endpoint with these answers to a connection's requests. The last answer repeats."""
 
     def serve(visit: Visit) -> None:
         given = 0

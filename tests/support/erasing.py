@@ -1,4 +1,4 @@
-"""Store personal data of a customer in every place that an erasure must cover, and search for it."""
+"""Store a customer's personal data in every place that an erasure must cover, and find them."""
 
 from contextlib import suppress
 from io import StringIO
@@ -54,10 +54,10 @@ def plant(customer: Customer) -> None:
     said.save()
     with suppress(ListExists):
         lists.create(item=Item.CUSTOMER)
-        Note.objects.filter(text=lists.AUTHOR.note).delete()  # the comment is about nobody
+        Note.objects.filter(text=lists.AUTHOR.note).delete()  # this comment names no customer
     with suppress(EntryExists):
         lists.add(str(customer.pk), author=lists.noted("The cousin's, too"))
-    # Django's change form leaves such entries.
+    # Django's change form writes such entries.
     user, _ = get_user_model().objects.get_or_create(username="grace")
     LogEntry.objects.create(
         user=user,
@@ -119,7 +119,7 @@ def ada() -> Customer:
 
 
 def run(*arguments: str, status: int = 0) -> str:
-    """Return the command's output, or its error message if `status` is not 0."""
+    """Run the command. Return its output, or its error message if `status` is not 0."""
     out = StringIO()
     arguments = (*WHO, "--reason", REASON, "--yes", *arguments)
     if not status:
@@ -132,7 +132,7 @@ def run(*arguments: str, status: int = 0) -> str:
 
 
 def found() -> set[str]:
-    """Return the tables in which any column, as text, or any decoded session contains a secret."""
+    """Return the tables with a secret in any column (as text) or in any decoded session."""
     places = set()
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):

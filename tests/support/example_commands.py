@@ -154,7 +154,7 @@ def add_note(**changes: Any) -> AddNote:
 
 
 def open_dispute(**changes: Any) -> OpenDispute:
-    """Return the notice of a chargeback over all of the payment."""
+    """Return the notice of a chargeback for the payment's whole amount."""
     return OpenDispute(**_dispute_command({"opened_at": OPENED, **STATED, **changes}))
 
 

@@ -106,7 +106,7 @@ def resumed(**changes: Any) -> ReviewResumed:
 
 
 def assigned(**changes: Any) -> ReviewAssigned:
-    """Return an assignment of the claimed payment to another reviewer."""
+    """Return an event that assigns the claimed payment to another reviewer."""
     return ReviewAssigned(**_under_review({"to": OTHER_REVIEWER, "by": REVIEWER, **changes}))
 
 

@@ -48,7 +48,7 @@ def usd(minor: int) -> Money:
 
 
 SMALL: Final = usd(100_00)
-# Over the review limit, under the limit of cards: a first card payment is flagged.
+# Above the review limit and below the card limit, so a first card payment is flagged.
 LARGE: Final = usd(15_000_00)
 # Two people must approve it.
 HUGE: Final = usd(22_000_00)

@@ -1,4 +1,4 @@
-"""Exports of lists, as a browser asks for them."""
+"""Exports of lists, requested as a browser does."""
 
 import csv
 import io
@@ -51,7 +51,7 @@ def files_in_folder() -> Iterator[Path]:
 
 
 def age_files(folder: Path) -> None:
-    """Let the files look as if nobody had written to them for an hour."""
+    """Make the files look as if they were last written an hour ago."""
     for path in folder.iterdir():
         written = path.stat().st_mtime - 3_600
         os.utime(path, (written, written))
@@ -59,7 +59,7 @@ def age_files(folder: Path) -> None:
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Let this process write no longer files, as on a full disk."""
+    """Limit the size of files that this process may write, to simulate a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

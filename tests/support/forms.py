@@ -42,7 +42,7 @@ class _Fields(HTMLParser):
 
 
 def form_fields(answer: Any) -> dict[str, str]:
-    """Return the fields of the page's forms with their values, without buttons and the CSRF token."""
+    """Return the values of the page's form fields by name, without buttons and the CSRF token."""
     parser = _Fields()
     parser.feed(answer.content.decode())
     parser.found.pop("csrfmiddlewaretoken", None)

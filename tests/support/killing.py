@@ -12,7 +12,7 @@ from payments.events.models import Event
 
 
 def killed_after(events: int, *command: str) -> None:
-    """Run a command in a process of its own, and kill it after it has appended so many events."""
+    """Run a command in a separate process, and kill it once it has appended this many events."""
     before = Event.objects.count()
     child = subprocess.Popen(
         [sys.executable, str(place.PROJECT / "manage.py"), *command],

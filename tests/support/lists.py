@@ -1,4 +1,4 @@
-"""Lists and their entries, by an operator."""
+"""Create and change lists and their entries as an operator."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -43,7 +43,7 @@ def noted(note: str) -> Author:
 
 
 def policy_using(*names: ListName) -> RiskPolicy:
-    """Return the built-in policy with a rule that reviews payments on each list."""
+    """Return the built-in policy with a rule for each list that sends its payments to review."""
     rules = tuple(
         Rule(reason=f"on_list_{number}", points=0, when=(InList(name),), then=Verdict.REVIEW)
         for number, name in enumerate(names)

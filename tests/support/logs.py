@@ -1,4 +1,4 @@
-"""All log lines of a test, as they are written."""
+"""Collect the log lines of a test in their written form."""
 
 import io
 import logging

@@ -42,12 +42,12 @@ def _expected(projection: Projection) -> dict[Any, Any]:
             counted = _columns(projection)[len(projection.key._fields) :]  # type: ignore[attr-defined]
             return {key: tuple(sums[key][name] for name in counted) for key in sums}
         case Entries():
-            events = Event.objects.filter(position__lte=upto)  # includes other aggregates
+            events = Event.objects.filter(position__lte=upto)  # of all aggregates
             return {row[0]: row[1:] for row in events.values_list(*_columns(projection))}
 
 
 def _applied(projection: Rows | Counters, upto: int) -> Iterator[Record]:
-    """Return the events of its aggregate without discarded, parked and unread ones."""
+    """Yield the events that the projection has applied, not discarded, parked or unread ones."""
     log = horizon.read_next(projection.aggregate, after=0, upto=2**62, limit=1_000_000).records
     of_it = {"projection": projection.name}
     discarded = set(DiscardedEvent.objects.filter(**of_it).values_list("position", flat=True))

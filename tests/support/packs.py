@@ -1,4 +1,4 @@
-"""Evidence packs, and changes of them."""
+"""Make, forge and verify evidence packs."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ def decided() -> UUID:
 
 
 def make(payment: UUID, **changes: Any) -> Evidence:
-    """Seal the log, and return the pack of the payment, made on the command line."""
+    """Seal the log. Return the payment's evidence pack, as an operator makes it."""
     list(sealing.seal_all())
     return make_unsealed(payment, **changes)
 

@@ -20,7 +20,7 @@ POISONED, SOUND = UUID(int=1), UUID(int=2)
 
 Spoiler = Callable[
     [RecordedPaymentEvent, Any], Any
-]  # returns an invalid result for the event, or raises
+]  # a spoiler returns an invalid result for the event or raises
 
 
 def raises(record: RecordedPaymentEvent, result: Any) -> Any:

@@ -20,7 +20,7 @@ from payments.domain.risk.register import (
 )
 from tests.support.examples import NOON
 
-# Sends every payment over ten cents to review.
+# A policy that sends every payment over ten cents to review.
 STRICT: Final = RiskPolicy.of(
     replace(
         DEFAULT_POLICY.document,
@@ -30,7 +30,7 @@ STRICT: Final = RiskPolicy.of(
 )
 
 
-# Has no limit in euros.
+# A policy without a limit in euros.
 DOLLARS: Final = RiskPolicy.of(replace(DEFAULT_POLICY.document, review_over={"USD": 10}))
 
 BACKTEST: Final = AttachedBacktest(

@@ -1,4 +1,4 @@
-"""Valid policy documents, for hypothesis."""
+"""Strategies of hypothesis for valid policy documents."""
 
 from typing import Any, Final
 

@@ -16,8 +16,8 @@ _REFUSED: Final = "unsupported startup parameter: options"
 def pooler(folder: Path, server: str, *, refuses: bool) -> Iterator[Path]:
     """Listen in `folder` for clients of the server whose socket is in `server`.
 
-    The pooler passes no startup options on. With `refuses` it refuses clients that send options, like
-    older poolers. Otherwise it drops the options.
+    The pooler passes no startup options on. With `refuses`, it refuses clients that send options,
+    as older poolers do. Without, it drops the options.
     """
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(folder / f".s.PGSQL.{_PORT}"))
@@ -65,7 +65,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def transaction_pooler(folder: Path, server: str, **start: str) -> Iterator[Path]:
-    """Listen in `folder` for clients that share one connection to `server` by the transaction."""
+    """Listen in `folder` for clients that take turns on one connection, by transaction."""
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as backend:
         backend.connect(f"{server}/.s.PGSQL.{_PORT}")
         fields = (

@@ -1,4 +1,4 @@
-"""Readers that repeatedly compare two tables which must agree, each in a different way."""
+"""Readers that repeatedly compare two tables that must agree, each reader in a different way."""
 
 import threading
 import time
@@ -73,7 +73,7 @@ READERS: Final[dict[str, Reader]] = {
 
 
 class Seen:
-    """The results of all readers. `longest_wait` for a lock is in seconds."""
+    """The results of all readers. `longest_wait` is the longest wait for a lock in seconds."""
 
     def __init__(self) -> None:
         self.reads = 0
@@ -98,7 +98,7 @@ def reading(*, pause: float = 0.02) -> Iterator[Seen]:
             seen.errors.append(error)
 
     def watch() -> None:
-        # Ask the server: times measured here would depend on the load of the machine.
+        # Ask the server, because times measured here would depend on the machine's load.
         with session() as connection:
             while not done.wait(0.005):
                 ((waited,),) = connection.execute(_LONGEST_WAIT).fetchall()

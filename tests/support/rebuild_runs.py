@@ -1,4 +1,4 @@
-"""Rebuilds that a risk manager starts, and workers that carry them out."""
+"""Rebuilds that a risk manager starts and a worker carries out."""
 
 from typing import Final
 
@@ -22,12 +22,12 @@ def manager(username: str = "ada") -> str:
 
 
 def drift() -> None:
-    """Change a live row by hand, so that it differs from the log."""
+    """Change a row of a live table by hand, so that it differs from the log."""
     PaymentSummary.objects.filter(pk=SOUND).update(method="cash")
 
 
 def compared(*names: str) -> RebuildRun:
-    """Request a rebuild, and let a worker compare."""
+    """Request a rebuild, and let a worker build and compare the tables."""
     run = requests.request(names or (SUMMARY,), by=manager(), at=timezone.now())
     working.run_waiting()
     run.refresh_from_db()

@@ -1,4 +1,4 @@
-"""Helpers for tests of the rebuild: contents of the tables, and a change in the middle of a rebuild."""
+"""Helpers for tests of rebuilds: the tables' contents, and changes in the middle of a rebuild."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ ALL = list(PROJECTIONS.values())
 SUMMARY, STATISTICS = payment_summary.PROJECTION, daily_statistics.PROJECTION
 MODELS = tuple(projection.model for projection in ALL)
 
-# A condition in SQL: the swap waits for the lock on this table.
+# The SQL condition that the swap waits for the lock on this table.
 SWAPPING = (
     "(SELECT count(*) > 0 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND NOT granted"
     " AND relation = to_regclass('public.readmodels_dailystatistics'))"

@@ -23,7 +23,7 @@ def waiting(count: int = 1, **changes: Any) -> list[str]:
     """Submit payments that wait for review. Return their ids in the order of the queue."""
     client, found = ApiClient(), []
     for number in itertools.islice(_NUMBERS, count):
-        # Not a random id: some have the digits of a card number.
+        # A random id could contain the digits of a card number.
         each = {"customer_id": f"newcomer-{number}", "reference": f"order-{number}"}
         found.append(str(body_of(client.submit(**RISKY | each | changes))["id"]))
     project()
@@ -68,7 +68,7 @@ def form(logged_in: Browser, payment: str, action: str, **given: str) -> dict[st
 
 
 def seen_by(logged_in: Browser, payment: str) -> str:
-    """Return the signed position that a page of the payment contains if it is opened now."""
+    """Return the signed position that a page of the payment would contain now."""
     actor = actors.staff(int(logged_in.session["_auth_user_id"]))
     return seen_position.signed(UUID(payment), actor)
 

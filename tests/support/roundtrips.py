@@ -9,7 +9,7 @@ from psycopg.pq import Trace
 
 
 class RoundTrips:
-    count = -1  # known when the block has ended
+    count = -1  # set at the end of the block
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Snoozes, assignments and claims of reviewers by the use cases, without a page."""
+"""Reviewers' snoozes, assignments and claims, given directly to the use cases."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def act(
     note: str | None = None,
     **given: Any,
 ) -> Outcome:
-    """Carry a reviewer's command out."""
+    """Carry out a reviewer's command."""
     command: Any = kind(
         payment_id=UUID(payment),
         client_id=None,
@@ -54,7 +54,7 @@ def assign(payment: str, by: str, *, to: str | None, **given: Any) -> Outcome:
 
 
 def claim_next(by: str, *, at: datetime | None = None) -> str | None:
-    """Return the payment that the reviewer gets, None if there is none."""
+    """Return the payment that the reviewer gets, or None."""
     context = CommandContext(actor=by, key=str(uuid4()))
     outcome = review.claim_next(client_id=None, at=at or timezone.now(), context=context)
     return None if outcome is None else str(outcome.payment.payment_id)

@@ -14,7 +14,7 @@ from payments.events import replay
 
 
 def given(*events: AnyPaymentEvent) -> "Given":
-    """Begin with this history of the payment; `given()` begins without events."""
+    """Begin with this history of the payment. `given()` begins without events."""
     return Given(events)
 
 
@@ -45,7 +45,7 @@ class When(Struct, frozen=True):
         return payment
 
     def then_refused(self, error: type[PaymentError], **fields: Any) -> PaymentError:
-        """Assert that exactly this refusal was raised, with these values of its fields. Return it."""
+        """Assert that exactly this refusal with these field values was raised. Return it."""
         assert type(self.outcome) is error, f"not refused with {error.__name__}: {self.outcome!r}"
         assert self.outcome.payment_id == self.command.payment_id
         assert {name: getattr(self.outcome, name) for name in fields} == fields

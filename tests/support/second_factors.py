@@ -22,27 +22,27 @@ def member(username: str = "grace", role: str = "senior reviewer") -> Any:
 
 
 def code(at: datetime, *, steps: int = 0, secret: str = SECRET) -> str:
-    """Return what an app shows at the time, or some steps of 30 seconds later."""
+    """Return the code that an app shows `steps` times 30 seconds after `at`."""
     totp = TOTP(bytes.fromhex(secret))
     totp.time = (at + timedelta(seconds=30 * steps)).timestamp()
     return f"{totp.token():06}"
 
 
 def enroll(user: Any, *, at: datetime) -> TOTPDevice:
-    """Add an app that showed its code an hour before the time."""
+    """Add an app whose first code was confirmed an hour before `at`."""
     before = at - timedelta(hours=1)
     return factors.add_app(user, SECRET, code(before), at=before)
 
 
 def signed_in(user: Any) -> Browser:
-    """Return the browser of the user after the password, before the second factor."""
+    """Return the user's browser after the password but before the second factor."""
     logged_in = Browser()
     logged_in.force_login(user)
     return logged_in
 
 
 def age(logged_in: Browser, **ages: timedelta) -> None:
-    """Let times in the session be longer ago."""
+    """Move the named times in the session into the past by these durations."""
     session = logged_in.session
     for key, by in ages.items():
         session[key] -= by.total_seconds()

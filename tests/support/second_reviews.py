@@ -40,7 +40,7 @@ def request_all() -> None:
 
 
 def approved(by: str, **changes: Any) -> tuple[str, UUID]:
-    """Return a payment that `by` approved, and the id that its second review has or would have."""
+    """Return a payment that `by` approved and the id of its second review, chosen or not."""
     (payment,) = waiting(**changes)
     approve(payment, by)
     return payment, second_reviews.id_of(UUID(payment))

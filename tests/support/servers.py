@@ -1,4 +1,4 @@
-"""The PostgreSQL and the Valkey of a test run. The first process starts them and all processes share them."""
+"""A test run's PostgreSQL and Valkey. The first process starts them, and all share them."""
 
 import os
 import tempfile
@@ -21,7 +21,7 @@ _FOLDER: Final = "PAYMENTS_TEST_FOLDER"
 
 
 def environment() -> dict[str, str]:
-    """Return the variables for the settings. Each process of the run has its own database in both servers."""
+    """Return the variables for the settings. Each process has its own database in both servers."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     return {
         "DEBUG": "0",

@@ -22,7 +22,7 @@ POLICIES: Final = tuple(
 
 
 def started(policy: RiskPolicy = STRICT, *, by: str | None = None, name: str = "") -> Shadow:
-    """Propose a policy, and observe it from now on."""
+    """Propose a policy, and start a shadow that observes it from now on."""
     author = by or policies.staff(f"author of {policy.policy_id[:8]}")
     policies.propose(policy, author, name=name)
     return shadows.start(policy.policy_id, by=OPERATOR, at=timezone.now())
@@ -42,12 +42,12 @@ def days_of(shadow: Shadow) -> Mapping[date, Tally]:
 
 
 def counted(shadow: Shadow) -> dict[str, int]:
-    """Return the number of payments of each day."""
+    """Return the number of counted payments by day."""
     return {day.isoformat(): tally.recorded for day, tally in days_of(shadow).items()}
 
 
 def is_repeatable(shadow: Shadow) -> bool:
-    """Whether its days, counted again from its beginning, have the same digest."""
+    """Return whether counting the shadow's days again gives the same digest."""
     again = observing.recomputed(shadow)
     digest = shadows.digest_of(shadow, days_of(shadow))
     return shadows.digest_of(shadow, again) == digest

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback. It verifies each message with the `standardwebhooks` package."""
+"""A receiver of webhooks on loopback. It verifies messages with the package `standardwebhooks`."""
 
 import base64
 import json
@@ -41,13 +41,13 @@ class Reply(Struct, frozen=True):
     status: int = 204
     headers: Mapping[str, str] = {}
     body: bytes = b""
-    seconds: float = 0.0  # to wait before it
+    seconds: float = 0.0  # the delay before the reply
 
 
 class Sink:
     """A receiver that keeps its messages.
 
-    `answer` chooses the reply. `secrets` has the secret of each path, to verify messages.
+    `answer` chooses the reply. `secrets` has the secrets to verify messages with, by path.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Sink:
         try:
             reply = self.answer(message)
         finally:
-            connections.close_all()  # of this thread, if the answer used the database
+            connections.close_all()  # this thread's connections, if `answer` used the database
         time.sleep(reply.seconds)
         return reply
 

@@ -1,4 +1,4 @@
-"""Commands of staff whose subject does not exist, each given by an actor."""
+"""Staff commands that an actor gives to subjects that do not exist."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +49,7 @@ POLICY = RiskPolicy.of(replace(DEFAULT_POLICY.document, high_from=99))
 
 
 class LetThrough(Exception):
-    """The command was carried out."""
+    """The command passed its permission check and was carried out."""
 
 
 def approve(by: str) -> None:

@@ -1,4 +1,4 @@
-"""Samples of stored events of disputes, see stored_events. Never change one."""
+"""Samples of stored dispute events (see stored_events). Never change one."""
 
 from typing import Final
 

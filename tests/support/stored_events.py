@@ -1,4 +1,4 @@
-"""Samples of stored events of payments, each with the event that it must be read as. Never change one."""
+"""Samples of stored payment events, each with the event it must be read as. Never change one."""
 
 from typing import Final
 from uuid import UUID
@@ -30,7 +30,7 @@ from tests.support.stored_disputes import SMALL_TERMS
 from tests.support.stored_reviews import LARGE_TERMS
 
 _POLICY: Final = "3b9b85a5e9e34250339692bf59358d29bda545bf5398224006c5bbbce9521d65"
-# From before features had a velocity and assessments had near misses and limits.
+# Older code stored features without a velocity and assessments without near misses and limits.
 _FIRST_KNOWN: Final = RiskFeatures(paid_by_card_before=True, position=40, age_ms=0)
 _FIRST_LOW: Final = RiskAssessment(
     score=0, band=Band.LOW, review=False, fired=(), features=_FIRST_KNOWN, policy_id=_POLICY

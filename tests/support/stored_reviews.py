@@ -1,4 +1,4 @@
-"""Samples of stored events of reviews, see stored_events. Never change one."""
+"""Samples of stored review events (see stored_events). Never change one."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Concurrent writers that use every kind of transaction that PostgreSQL has."""
+"""Concurrent writers that together use every kind of PostgreSQL transaction."""
 
 import queue
 import random
@@ -97,7 +97,7 @@ def _several_appends(writer: Session, streams: list[UUID], chance: random.Random
     insert(writer, streams[0])
     _pause(chance)
     insert(writer, streams[0])
-    # The same order everywhere avoids deadlocks.
+    # All writers use the streams in the same order, which avoids deadlocks.
     insert(writer, streams[1])
     _pause(chance)
     writer.execute("COMMIT")
@@ -111,7 +111,7 @@ def _rolled_back(writer: Session, streams: list[UUID], chance: random.Random) ->
 
 
 def _savepoint_rolled_back(writer: Session, streams: list[UUID], chance: random.Random) -> None:
-    """Release the table lock by rolling back to a savepoint, then take it again with the next append."""
+    """Roll back to a savepoint, which releases the table lock, and append again."""
     writer.execute("BEGIN")
     writer.execute("SAVEPOINT s")
     insert(writer, streams[0])

@@ -16,14 +16,14 @@ from tests.support.raw_appends import Session
 
 
 def found(**options: Any) -> list[tuple[str, int]]:
-    """Return the findings of a verification as (kind, position)."""
+    """Verify the log. Return the findings as (kind, position)."""
     report = verifying.verify(keys.trusted(), **options)
     assert report.findings.total == len(report.findings.first)
     return [(each.kind.value, each.position) for each in report.findings.first]
 
 
 def verify(*arguments: str) -> tuple[int, str]:
-    """Run the command. Return its exit status and its output."""
+    """Run the command verify_events. Return its exit status and output."""
     out = StringIO()
     try:
         call_command("verify_events", *arguments, stdout=out)
@@ -33,7 +33,7 @@ def verify(*arguments: str) -> tuple[int, str]:
 
 
 def change_event(superuser: Session, position: int, change: str) -> None:
-    """Change columns of one event, by the SET clause `change`."""
+    """Change columns of an event. `change` is the SET clause of an UPDATE."""
     done = superuser.execute(f"UPDATE events_event SET {change} WHERE position = {position}")
     assert done.rowcount == 1
 

@@ -1,4 +1,4 @@
-"""Requests about webhook endpoints over the API."""
+"""API requests for webhook endpoints."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The addresses of the back office's pages of webhooks, and what its forms send."""
+"""The URLs of the back office's webhook pages, and the fields that their forms send."""
 
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ SETTINGS: Final[dict[str, Any]] = {
 
 
 def address(name: str) -> str:
-    """Return the address of a list."""
+    """Return the URL of a list."""
     return reverse(f"admin:webhooks_{name}_changelist")
 
 
@@ -42,7 +42,7 @@ def log() -> list[tuple[str, str, str]]:
 
 
 def edit_form(made: Endpoint, **changes: Any) -> dict[str, Any]:
-    """Return the fields that the form of the settings would send."""
+    """Return the fields that the endpoint's settings form would send."""
     shown: dict[str, Any] = {
         "url": made.url,
         "description": made.description,

@@ -1,6 +1,7 @@
-"""Endpoints and payments in the database of another service: `python -m tests.support.webhook_traffic`.
+"""Add endpoints and payments to another service's database.
 
-Reads a JSON document of {name: URL} and appends payments. Prints the secrets and the positions of the poison.
+Usage: `python -m tests.support.webhook_traffic URLS PAYMENTS REFUNDS`. URLS is a JSON document
+{client: {endpoint: URL}}. Prints the endpoints' secrets as JSON.
 """
 
 import json
@@ -14,7 +15,8 @@ import django
 def main(urls: dict[str, dict[str, str]], payments: int, refunds: int) -> None:
     """Make endpoints for clients, then append the events of `payments` payments for each client.
 
-    A payment has one event that is completed and `refunds` later ones. The events of all payments alternate.
+    Each payment is completed and then refunded `refunds` times. The refunds of all payments
+    alternate.
     """
     from payments.aggregates import PAYMENT_AGGREGATE
     from payments.clients.models import Client

@@ -1,4 +1,4 @@
-"""Webhook endpoints of tests."""
+"""Webhook endpoints and deliveries for tests."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,7 @@ from tests.support.api import PAYMENTS, ApiClient, body_of, project
 from tests.support.examples import NOON, PAYMENT
 from tests.support.sinks import Received, Reply, Sink
 
-# A public address, which needs no name server.
+# A public IP address, so that no name server is needed.
 URL = "https://93.184.215.14/hook"
 
 
@@ -30,14 +30,14 @@ def endpoint(name: str = "Acme", url: str = URL, **settings: Any) -> Endpoint:
 
 
 def receiver(sink: Sink, path: str = "/hook", name: str = "Acme", **settings: Any) -> Endpoint:
-    """Return a new endpoint of the client, which receives at the sink. The sink verifies its messages."""
+    """Return a new endpoint of the client at the sink. The sink verifies the messages."""
     made = endpoint(name, sink.url + path, **settings)
     sink.secrets[path] = keys.decrypt(made.secret)
     return made
 
 
 def deliver(to: Endpoint, at: datetime | None = None, **options: Any) -> Endpoint:
-    """Take one turn, and return the endpoint after it. Each step of the schedule has its exact length."""
+    """Deliver for one turn, with retries exactly on schedule. Return the endpoint afterwards."""
     delivery.deliver(to.pk, at=at or timezone.now(), **{"chance": lambda: 0.5} | options)
     return Endpoint.objects.get(pk=to.pk)
 
@@ -59,7 +59,7 @@ def attempt(made: Endpoint, **changes: Any) -> Attempt:
 
 
 def hold(made: Endpoint, **changes: Any) -> HeldPayment:
-    """Hold a payment that the endpoint rejected."""
+    """Store a held payment that the endpoint has rejected."""
     values: dict[str, Any] = {
         "payment_id": PAYMENT,
         "position": 7,
@@ -79,7 +79,7 @@ def submit(acme: ApiClient, count: int = 1) -> list[str]:
 
 
 def refund(acme: ApiClient, payment: str, times: int = 1) -> None:
-    """Append events to the payment."""
+    """Refund the payment `times` times, which appends an event each time."""
     for _ in range(times):
         body = {"amount": 1, "currency": "EUR", "reason": "requested_by_customer"}
         assert acme.post(f"{PAYMENTS}/{payment}/refunds", body).status_code < 300
