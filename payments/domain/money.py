@@ -41,7 +41,7 @@ def _legal_tender() -> frozenset[str]:
 
 
 # New payments can use the active currencies of ISO 4217, list one, without funds, units of account,
-# metals and test codes. CLDR's legal tender differs from it in three codes. A test compares both lists.
+# metals and test codes. CLDR's legal tender differs from it in a few codes. A test compares both lists.
 _ACTIVE_BUT_NO_TENDER: Final = frozenset({"SVC", "VED"})
 # The first day on which no new payment may use the currency: its replacement, such as the euro, was in use
 # by then. Earlier payments can be read, refunded and imported.

@@ -53,8 +53,8 @@ class Command(BaseCommand):
             "  ./manage.py lists refill                             fill them again from it\n\n"
             "A value is a country's code of two letters, a prefix of payment references, a customer's\n"
             "id (./manage.py customer show prints it) or a card's fingerprint, by the type of the list.\n"
-            "A change counts from the next payment on. A file has one value per line; - is standard input.\n"
-            "Lines that are refused are printed, the others are added. Times without a zone are UTC.\n"
+            "A change takes effect with the next payment. A file has one value per line, and - is\n"
+            "standard input. Refused lines are printed, the others are added. Times without a zone are UTC.\n"
             "Exit codes: 0 done, 1 refused or different (with the reason), 2 wrong argument."
         )
         actions = parser.add_subparsers(dest="action", required=True, metavar="COMMAND")

@@ -336,7 +336,9 @@ def test_entry_with_special_characters_is_shown_as_typed() -> None:
     confirmation = logged_in.get(removal()).content.decode()
 
     assert ">A&amp;B&lt;i&gt;</bdi>" in listed
-    assert "<p>A&amp;B&lt;i&gt; does not match the list any more" in confirmation
+    assert (
+        "<p>From the next payment on, A&amp;B&lt;i&gt; no longer matches the list." in confirmation
+    )
 
 
 def test_lists_in_use_come_first() -> None:
