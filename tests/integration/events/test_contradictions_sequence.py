@@ -142,7 +142,11 @@ def test_append_refuses_a_sequence_that_counts_down(top: int, writer: Session) -
 def test_no_event_is_stored_behind_a_checkpoint_while_the_sequence_is_set_back(
     top: int, writer: Session
 ) -> None:
-    """Set the sequence back while writers and projections run."""
+    """Set the sequence back while writers and projections run.
+
+    No append is running at that moment. It would check the checkpoint as of its start, then get a
+    position from the sequence that was set back.
+    """
     done = threading.Event()
 
     def append() -> None:
@@ -161,10 +165,12 @@ def test_no_event_is_stored_behind_a_checkpoint_while_the_sequence_is_set_back(
         except LogContradicted:
             set_sequence(horizon.last_event() + 10)
         if turn % 2:
-            writer.execute(
-                "SELECT setval('events_event_position_seq', greatest(1, last_value - 15))"
-                " FROM events_event_position_seq"
-            )
+            with writer.transaction():
+                writer.execute("LOCK TABLE events_event IN SHARE MODE")
+                writer.execute(
+                    "SELECT setval('events_event_position_seq', greatest(1, last_value - 15))"
+                    " FROM events_event_position_seq"
+                )
         time.sleep(0.02)
     done.set()
     for each in writers:
