@@ -16,7 +16,7 @@ ENGINE_VERSION: Final = 2
 
 
 class Mode(StrEnum):
-    """Whether features are those of the recorded decision, or computed from the log."""
+    """Use recorded features, reconstruct them from the log, or do so only where none are recorded."""
 
     RECORDED = "recorded"
     RECONSTRUCTED = "reconstructed"
