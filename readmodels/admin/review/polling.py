@@ -56,9 +56,11 @@ def poll(request: HttpRequest) -> HttpResponse:
     unchanged = get_conditional_response(request, etag=etag)
     if unchanged is not None:
         return unchanged
-    news = _news(rows, new) if seen is None else _changed(rows, seen)
-    answer = {"counts": counts, "rows": _cells(listing, rows), "news": news}
-    return JsonResponse(answer, headers={"ETag": etag})
+    if seen is None:
+        cells, news = _cells(listing, rows), _news(rows, new)
+    else:
+        cells, news = {}, _changed(rows, seen)
+    return JsonResponse({"counts": counts, "rows": cells, "news": news}, headers={"ETag": etag})
 
 
 def _shown(text: str, condition: Q | None) -> list[Any]:
