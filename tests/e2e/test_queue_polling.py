@@ -15,6 +15,7 @@ from readmodels.admin.base.fragments import time_left
 from readmodels.admin.review import queue
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.e2e.desk import Desk, check_shown
+from tests.e2e.service import wait_for
 from tests.support.api import project
 from tests.support.reviewing import do, waiting
 
@@ -91,14 +92,6 @@ def asked(page: Page) -> int:
     return int(page.evaluate(f"{polls}.length"))
 
 
-def wait_until_asked(page: Page, *, more_than: int) -> None:
-    for _ in range(100):
-        if asked(page) > more_than:
-            return
-        page.wait_for_timeout(300)
-    pytest.fail("The page does not poll.")
-
-
 def test_hidden_page_asks_nothing(signed_in: Desk) -> None:
     signed_in.open(QUEUE)
     page = signed_in.page
@@ -106,7 +99,7 @@ def test_hidden_page_asks_nothing(signed_in: Desk) -> None:
         Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));
     }"""
-    wait_until_asked(page, more_than=1)
+    wait_for(lambda: asked(page) > 1)
 
     page.evaluate(hide, True)
     page.wait_for_timeout(_LAST_ANSWER)
@@ -115,7 +108,7 @@ def test_hidden_page_asks_nothing(signed_in: Desk) -> None:
     assert asked(page) == before
 
     page.evaluate(hide, False)
-    wait_until_asked(page, more_than=before)
+    wait_for(lambda: asked(page) > before)
 
 
 def test_page_of_a_person_who_signed_out_stops_asking(signed_in: Desk) -> None:
