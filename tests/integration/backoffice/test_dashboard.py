@@ -87,6 +87,15 @@ def test_value_waits_per_currency() -> None:
     assert context["waiting_values"] == ["$30,000.00", "€15,000.00"]
 
 
+def test_value_that_waits_says_how_many_currencies_it_leaves_out() -> None:
+    for currency in ("USD", "EUR", "GBP", "CHF", "CAD", "AUD"):
+        waiting(currency=currency)
+
+    *shown, others = _context(browser("viewer"))["waiting_values"]
+
+    assert (len(shown), others) == (4, "2 other currencies")
+
+
 def test_to_decide_next_leaves_out_what_others_hold_and_what_is_not_allowed() -> None:
     held, free, escalated, mine = waiting(4)
     reviewer = browser("analyst")
