@@ -29,7 +29,7 @@ def wrong(answer: Any) -> list[tuple[str, str]]:
 CARD = {"token": "tok_1", "brand": "visa", "last4": "4242"}
 SUBMISSIONS: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
     "amount, currency and customer": (
-        {"amount": 0, "currency": "XXX", "method": "bank_transfer", "customer_id": ""},
+        {"amount": 0, "currency": "ZZZ", "method": "bank_transfer", "customer_id": ""},
         [
             ("amount", "amount_not_positive"),
             ("currency", "unknown_currency"),
@@ -110,7 +110,7 @@ def test_repeated_field_is_reported_with_the_wrong_fields(acme: ApiClient) -> No
     ("body", "expected"),
     [
         (
-            {"reason": "no", "amount": 0, "currency": "XXX"},
+            {"reason": "no", "amount": 0, "currency": "ZZZ"},
             [
                 ("amount", "amount_not_positive"),
                 ("currency", "unknown_currency"),

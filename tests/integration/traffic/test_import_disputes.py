@@ -180,7 +180,7 @@ def test_lines_without_room_are_tried_again_after_later_lines(
         (CLOSE.replace("lost,", "drawn,"), "unknown_outcome"),
         (CLOSE.replace("40.00", ""), "lost_amount_missing"),
         (CLOSE.replace("40.00", "100.01"), "dispute_too_large"),
-        (CLOSE.replace("40.00", "0.00").replace("USD", "XXX"), "unknown_currency"),
+        (CLOSE.replace("40.00", "0.00").replace("USD", "ZZZ"), "unknown_currency"),
         (OPEN.replace("\n", ",\n"), "wrong_width"),
         (OPEN.replace("Acme", '"Acme "x" y"'), "not_csv"),
         ("x" * 200_000 + "\n", "line_too_long"),
