@@ -35,7 +35,7 @@ def execute(statement: str, parameters: Mapping[str, object] = _NOTHING) -> list
     Write parameters as `%(name)s`. PostgreSQL infers their types, and needs a cast where the
     context is ambiguous. Raises Django's database errors, with psycopg's as their cause.
     """
-    # Looked up only once. `django.db.connection` would do so on each access.
+    # Looked up only once, because `django.db.connection` looks it up on each access.
     django = connections[DEFAULT_DB_ALIAS]
     django.close_if_health_check_failed()
     django.ensure_connection()

@@ -57,7 +57,7 @@ _OVER: Final = timedelta(days=14)
 # The number of flagged payments that stay in the queue. The first of them is overdue and expires a minute
 # after the workers start.
 _WAITING: Final = 7
-# The indexes of those waiting payments that somebody has already acted on.
+# The indexes of the waiting payments that staff have already acted on.
 _ESCALATED, _FIRST_APPROVED, _CLAIMED, _SNOOZED, _ASSIGNED = 2, 3, 4, 5, 6
 # Payments that are old enough for a backtest to know whether they were fraud. None is large enough to wait
 # for review, because its deadline would have passed long ago.

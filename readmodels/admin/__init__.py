@@ -1,6 +1,6 @@
 """The back office. This module imports the admin of every model. `urls` has the other screens.
 
-Pages are read-only. Every change is a command that a button sends.
+No page edits rows directly. Every change is a command that a button sends.
 """
 
 from readmodels.admin import statistics

@@ -42,7 +42,7 @@ _HEADERS: Final = {
 
 
 class Answer(Struct, frozen=True, kw_only=True):
-    """The result of one request. With an `error`, the attempt failed, whatever the status is.
+    """The result of one request. With an `error`, the attempt failed even if there is a status.
 
     `status` is None if the endpoint sent none. `response` is the beginning of its body.
     """

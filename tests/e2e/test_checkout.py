@@ -49,7 +49,7 @@ class Checkout:
         return done.stderr.splitlines()[0]
 
     def fake_environment(self, says: str, *, complete: bool) -> None:
-        """Create an environment whose Python prints `says`, whatever it is asked to run."""
+        """Create an environment whose Python only prints `says`."""
         python = self.environment / "bin" / "python"
         python.parent.mkdir(parents=True, exist_ok=True)
         python.write_text(f"#!/bin/sh\necho '{says}'\n")

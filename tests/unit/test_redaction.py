@@ -1,4 +1,4 @@
-"""Logs contain no card numbers, whatever the source of a line."""
+"""Card numbers are removed from the log lines of every source."""
 
 import pytest
 

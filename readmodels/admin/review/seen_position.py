@@ -25,7 +25,7 @@ def position() -> int:
 
 
 def signed(payment_id: UUID, actor: str) -> str:
-    """Return the current `position`, signed for a form for this payment and `actor`."""
+    """Return the current `position`, signed for a form about this payment that `actor` sees."""
     return _signer.sign(f"{payment_id}/{actor}/{position()}")
 
 
